@@ -1,0 +1,6 @@
+export * from './base62.js';
+export * from './durations.js';
+export * from './fact.js';
+export * from './key-format.js';
+export * from './refusal.js';
+export * from './stream.js';
