@@ -14,6 +14,7 @@ export const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 const KEY_LENGTH = 4 + ID_LENGTH + 1 + SECRET_LENGTH + CHECKSUM_LENGTH;
 const WHOLE_KEY = new RegExp(`^${KEY_PATTERN.source}$`);
+const EVERY_KEY = new RegExp(KEY_PATTERN.source, 'g');
 const KEY_ID = /^dr[km]_[0-9A-Za-z]{16}$/;
 
 export type KeyPrefix = 'drk' | 'drm';
@@ -38,6 +39,11 @@ export function parseKey(text: string): ParsedKey | undefined {
 export function formatKey(id: string, secret: string): string {
   const body = `${id}_${secret}`;
   return body + checksum(body);
+}
+
+/** The text with every key and access token in it replaced: for what other programs say about requests, and for errors. */
+export function withoutKeys(text: string): string {
+  return text.replace(EVERY_KEY, '[key]');
 }
 
 /** Whether the text has the form of a key's public id. */

@@ -1,3 +1,4 @@
+import { isArrayBuffer } from 'node:util/types';
 import * as libsql from 'libsql';
 
 /** What this file uses of the driver; its own types describe a module that Node does not load. */
@@ -17,6 +18,8 @@ interface DriverStatement {
 
 /** A value that SQLite stores. Integers come back as numbers (53 bits) unless a statement is asked for BigInts. */
 export type SqlValue = string | number | bigint | Uint8Array | null;
+
+/** A blob in a row is always a Buffer. */
 export type Row = Record<string, SqlValue>;
 
 const OpenDatabase = libsql.default as unknown as new (file: string) => DriverDatabase;
@@ -95,15 +98,18 @@ export class Statement {
   constructor(private readonly driver: DriverStatement) {}
 
   all(parameters: readonly SqlValue[] = []): Row[] {
-    return this.driver.all([...parameters]);
+    const rows = this.driver.all([...parameters]);
+    for (const row of rows) normalize(row);
+    return rows;
   }
 
   get(parameters: readonly SqlValue[] = []): Row | undefined {
-    return this.driver.get([...parameters]);
+    const row = this.driver.get([...parameters]);
+    return row && normalize(row);
   }
 
-  iterate(parameters: readonly SqlValue[] = []): IterableIterator<Row> {
-    return this.driver.iterate([...parameters]);
+  *iterate(parameters: readonly SqlValue[] = []): IterableIterator<Row> {
+    for (const row of this.driver.iterate([...parameters])) yield normalize(row);
   }
 
   /** Number of rows changed. */
@@ -116,4 +122,18 @@ export class Statement {
     this.driver.safeIntegers(true);
     return this;
   }
+}
+
+/**
+ * The driver hands out a blob as an ArrayBuffer (`all`, `iterate`) or as a Buffer (`get`, which also adds a column of
+ * its own, `_metadata`). Here a blob is a Buffer on the same memory, and a row has the columns that were selected.
+ */
+function normalize(row: Row): Row {
+  for (const column in row) {
+    const value: unknown = row[column];
+    if (typeof value !== 'object' || value === null) continue;
+    if (isArrayBuffer(value)) row[column] = Buffer.from(value);
+    else if (column === '_metadata' && !ArrayBuffer.isView(value)) delete row[column];
+  }
+  return row;
 }
