@@ -1,0 +1,2 @@
+export { catalogue } from './catalogue.js';
+export { eventsPage } from './events-page.js';

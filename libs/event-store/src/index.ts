@@ -1,0 +1,15 @@
+export { Catalogue, LaterRelease } from './catalogue.js';
+export { RevisionConflict, EventStoreUnavailable } from './errors.js';
+export { EventLog, type CommandContext, type StreamRead, type Transacted } from './event-log.js';
+export type { EventLogHealth, PartHealth } from './health.js';
+export { installation, readLogId, restartLog, startLog } from './installation-log.js';
+export { publishConnection, readPublishedConnection } from './published-connection.js';
+export {
+  placeHolder,
+  RawEvents,
+  readHead,
+  TOMBSTONE_REVISION,
+  type NewRawEvent,
+  type RawEvent,
+} from './raw-events.js';
+export type { Subscription, SubscriptionHandler } from './subscription.js';
