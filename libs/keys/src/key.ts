@@ -24,10 +24,8 @@ export type KeyGenerated = Fact<
   }
 >;
 export type KeyRevoked = Fact<'KeyRevoked', { readonly at: string; readonly registry: string }>;
-export type KeyExpired = Fact<
-  'KeyExpired',
-  { readonly at: string; readonly registry: string; readonly expiresAt: string }
->;
+/** `at` is the moment from which the key no longer worked. */
+export type KeyExpired = Fact<'KeyExpired', { readonly at: string; readonly registry: string }>;
 export type KeyFact = KeyGenerated | KeyRevoked | KeyExpired;
 
 export type KeyState =

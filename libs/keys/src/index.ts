@@ -1,0 +1,3 @@
+export * from './catalogue.js';
+export * from './decisions.js';
+export * from './key.js';
