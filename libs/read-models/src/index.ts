@@ -1,0 +1,17 @@
+export { rebuildModels } from './build.js';
+export * from './key-list.js';
+export { dueKeys, eachKey, findKey, foldName, keyTable, type KeyRow } from './key-table.js';
+export { modelStatus, type ModelStatus } from './model-status.js';
+export type { Projection } from './projection.js';
+export { ReadModels, type ReadModelsOptions } from './read-models.js';
+export {
+  eachRegistryAndHost,
+  findRegistry,
+  listRegistries,
+  registryTable,
+  type RegistryRow,
+} from './registry-table.js';
+export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
+export { ReplayMeter, type ReplayProgress } from './replay.js';
+export { SERVER_PROJECTIONS, serverModelFile } from './server-models.js';
+export { NothingToVerify, verifyModels, type Drift, type Verification } from './verify.js';

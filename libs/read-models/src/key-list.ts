@@ -1,0 +1,78 @@
+import type { Database, SqlValue } from '#libs/sqlite';
+import { foldName, keyRow, type KeyRow } from './key-table.js';
+
+export type KeySort = 'createdAt' | '-createdAt' | 'name' | '-name';
+
+export interface KeyQuery {
+  readonly registry: string;
+  /** RFC 3339 with milliseconds: by it a key counts as expired. */
+  readonly now: string;
+  readonly status?: readonly ('active' | 'expired' | 'revoked')[];
+  readonly permission?: readonly string[];
+  /** Case-insensitive part of the name. */
+  readonly nameContains?: string;
+  /** Every label given must be there with this value; an empty value asks for the label alone. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly createdBy?: string;
+  readonly expiresBefore?: string;
+  readonly sort: KeySort;
+  /** Sort value and birth of the last key of the page before. */
+  readonly after?: { readonly name: string; readonly born: string };
+  readonly limit: number;
+}
+
+/** The state shown: revoked > expired > active; expired by the clock as the gate has it, recorded or not. */
+const SHOWN_STATUS = `CASE WHEN status = 'revoked' THEN 'revoked'
+  WHEN status = 'expired' OR expires_at <= ? THEN 'expired' ELSE 'active' END`;
+
+/** Keys of one registry that match all filters, in a stable order. */
+export function listKeys(database: Database, query: KeyQuery): KeyRow[] {
+  const { conditions, values } = filters(query);
+  const descending = query.sort.startsWith('-');
+  const direction = descending ? 'DESC' : 'ASC';
+  const order = query.sort.endsWith('name')
+    ? `folded_name ${direction}, born ${direction}`
+    : `born ${direction}`;
+  const sql = `SELECT * FROM keys WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ?`;
+  return database
+    .statement(sql)
+    .withBigInts()
+    .all([...values, query.limit])
+    .map(keyRow);
+}
+
+function filters(query: KeyQuery): { conditions: string[]; values: SqlValue[] } {
+  const conditions = ['registry = ?'];
+  const values: SqlValue[] = [query.registry];
+  const where = (condition: string, ...bound: SqlValue[]): void => {
+    conditions.push(condition);
+    values.push(...bound);
+  };
+  if (query.status) where(`${SHOWN_STATUS} IN (${marks(query.status)})`, query.now, ...query.status);
+  if (query.permission) where(`permission IN (${marks(query.permission)})`, ...query.permission);
+  if (query.nameContains) where('instr(folded_name, ?) > 0', foldName(query.nameContains));
+  if (query.createdBy) where('created_by = ?', query.createdBy);
+  if (query.expiresBefore) where('expires_at < ?', query.expiresBefore);
+  for (const [label, value] of Object.entries(query.labels ?? {})) {
+    // A member look-up by equality, not a JSON path: a label may hold any character.
+    where(
+      `EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ? AND (? = '' OR value = ?))`,
+      label,
+      value,
+      value,
+    );
+  }
+  if (query.after) cursor(query, where);
+  return { conditions, values };
+}
+
+function cursor(query: KeyQuery, where: (condition: string, ...bound: SqlValue[]) => void): void {
+  const beyond = query.sort.startsWith('-') ? '<' : '>';
+  const { name, born } = query.after!;
+  if (query.sort.endsWith('name')) where(`(folded_name, born) ${beyond} (?, ?)`, name, BigInt(born));
+  else where(`born ${beyond} ?`, BigInt(born));
+}
+
+function marks(values: readonly unknown[]): string {
+  return values.map(() => '?').join(', ');
+}

@@ -1,0 +1,161 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { EventLog, Subscription } from '#libs/event-store';
+import type { RecordedFact } from '#libs/kernel';
+import type { Database } from '#libs/sqlite';
+import { build, openBeside } from './build.js';
+import {
+  applyPage,
+  categoriesOf,
+  isDamage,
+  nextFile,
+  openMatching,
+  removeModelFile,
+  type ModelFile,
+} from './model-file.js';
+import { PositionWaiters } from './position-waiters.js';
+import type { Projection } from './projection.js';
+import { pagesAfter, ReplayMeter, type ReplayProgress } from './replay.js';
+
+export interface ReadModelsOptions {
+  readonly file: string;
+  readonly logId: string;
+  readonly log: EventLog;
+  readonly projections: readonly Projection[];
+  /** Fills what is kept in memory from the tables, before the first event after the checkpoint. */
+  readonly load: (database: Database, position: bigint | undefined) => void;
+  /** Applies events to what is kept in memory. Called before the tables change: a revocation reaches the gate first. */
+  readonly onEvents: (events: readonly RecordedFact[]) => void;
+  /** The projection cannot go on (a full disk, a fault in the code): the process should end. */
+  readonly onFailure: (error: unknown) => void;
+  readonly onInterrupted?: (error: unknown) => void;
+  /** Commit position of the log's newest event, only to show how far a replay has come. */
+  readonly head?: () => Promise<bigint | undefined>;
+  /** Called after each page of a replay, thousands of events apart. */
+  readonly onProgress?: (progress: ReplayProgress) => void;
+}
+
+/**
+ * This node's read-model file and the one subscription that feeds it and the memory beside it. The file is a cache: when
+ * it is missing, broken, of another log or of other projections, another one is built from the log beside it and takes
+ * its place when it has caught up. A build that a crash interrupted is gone on with.
+ */
+export class ReadModels {
+  private subscription: Subscription | undefined;
+  private readonly waiters = new PositionWaiters();
+  private caughtUp = false;
+  private closed = false;
+
+  private constructor(
+    private readonly options: ReadModelsOptions,
+    private model: ModelFile,
+    private building: boolean,
+  ) {}
+
+  /** Resolves at once, also when there is much to build: `follow` does that. Throws when the disk or the log fails. */
+  static async open(options: ReadModelsOptions): Promise<ReadModels> {
+    mkdirSync(dirname(options.file), { recursive: true, mode: 0o700 });
+    const current = await openMatching(options.file, options);
+    if (current && loaded(options, current)) {
+      removeModelFile(nextFile(options.file));
+      return new ReadModels(options, current, false);
+    }
+    return new ReadModels(options, await openBeside(options.file, options), true);
+  }
+
+  /** The tables; of the file that is being built until it has taken its place. Ask each time, do not keep it. */
+  get database(): Database {
+    return this.model.database;
+  }
+
+  /** Commit position of the newest event applied to memory and tables; undefined when the log held none. */
+  get position(): bigint | undefined {
+    return this.model.checkpoint.position;
+  }
+
+  /** Whether everything that stood in the log at the start has been applied. It stays true: see `waitFor` for freshness. */
+  get isCaughtUp(): boolean {
+    return this.caughtUp;
+  }
+
+  /** Applies the log page by page up to its end, then follows it. Resolves when this node has caught up. */
+  async follow(): Promise<void> {
+    const { log, projections, head, onProgress } = this.options;
+    const categories = categoriesOf(projections);
+    const meter = new ReplayMeter(onProgress && (await head?.().catch(() => undefined)), onProgress);
+    if (this.building) await this.buildAnew(meter);
+    for await (const page of pagesAfter(log, this.position, categories)) {
+      this.refuseWhenClosed();
+      this.apply(page);
+      meter.applied(page.length, this.position!);
+    }
+    this.refuseWhenClosed();
+    this.caughtUp = true;
+    this.subscription = log.subscribe(this.position, categories, {
+      onEvents: (events) => this.apply(events),
+      onFailure: this.options.onFailure,
+      ...(this.options.onInterrupted ? { onInterrupted: this.options.onInterrupted } : {}),
+    });
+  }
+
+  /** Resolves to true once everything up to `position` is applied here, to false after `withinMs`. */
+  waitFor(position: bigint, withinMs: number): Promise<boolean> {
+    return this.waiters.wait(position, this.building ? undefined : this.position, withinMs);
+  }
+
+  close(): void {
+    this.closed = true;
+    this.subscription?.close();
+    this.waiters.close();
+    this.database.close();
+  }
+
+  /** Tables first, memory from the tables: so a rebuild fills memory as a restart does, and once. */
+  private async buildAnew(meter: ReplayMeter): Promise<void> {
+    const { file, load } = this.options;
+    try {
+      this.model = await build(this.model, file, this.options, (events) => {
+        this.refuseWhenClosed();
+        meter.applied(events, this.position!);
+      });
+    } catch (error) {
+      this.refuseWhenClosed();
+      throw error;
+    }
+    if (this.closed) this.database.close();
+    this.refuseWhenClosed();
+    load(this.database, this.position);
+    this.building = false;
+    if (this.position !== undefined) this.waiters.applied(this.position);
+  }
+
+  private apply(events: readonly RecordedFact[]): void {
+    this.options.onEvents(events);
+    try {
+      applyPage(this.model, this.options.projections, events);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      removeModelFile(this.options.file);
+      throw new Error('the read-model file was damaged; it is removed and built anew at the next start', {
+        cause: error,
+      });
+    }
+    this.waiters.applied(this.position!);
+  }
+
+  private refuseWhenClosed(): void {
+    if (this.closed) throw new Error('the read models were closed while they caught up');
+  }
+}
+
+/** Fills the memory. False when the tables turn out to be damaged, and what was loaded will be loaded anew. */
+function loaded(options: ReadModelsOptions, model: ModelFile): boolean {
+  try {
+    options.load(model.database, model.checkpoint.position);
+    return true;
+  } catch (error) {
+    model.database.close();
+    if (!isDamage(error)) throw error;
+    return false;
+  }
+}

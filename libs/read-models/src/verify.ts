@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Database } from '#libs/sqlite';
+import { readCheckpoint } from './checkpoint.js';
+import {
+  applyPage,
+  categoriesOf,
+  createTables,
+  emptyCheckpoint,
+  openMatching,
+  removeModelFile,
+  type ModelFile,
+  type ModelSource,
+} from './model-file.js';
+import { pagesAfter, ReplayMeter, type ReplayProgress } from './replay.js';
+import { canonicalRows, hashTable, tablesOf, type CanonicalRow, type TableHash } from './table-rows.js';
+
+/** Events applied in one turn of the event loop while a server works beside it: a few milliseconds. */
+const TURN_EVENTS = 128;
+
+export interface VerifiedTable extends TableHash {
+  /** The hash of the same table replayed from the log. */
+  readonly replayed: string;
+}
+
+/** The first row, in the order of the primary key, that the file and the log do not agree on. */
+export interface Drift {
+  readonly table: string;
+  /** Canonical JSON of the primary key's values. */
+  readonly key: string;
+  readonly kind: 'differs' | 'only in the file' | 'missing in the file';
+}
+
+export interface Verification {
+  /** Commit position that both stand at; undefined for an empty log. */
+  readonly position: bigint | undefined;
+  readonly events: number;
+  readonly tables: readonly VerifiedTable[];
+  /** Empty when the file is what the log says. At most one per table. */
+  readonly drift: readonly Drift[];
+}
+
+/** There is no file of this log and these projections to verify. */
+export class NothingToVerify extends Error {
+  constructor(file: string) {
+    super(
+      `${file} is missing, broken, or was built from another log or by other projections: it needs a rebuild`,
+    );
+    this.name = 'NothingToVerify';
+  }
+}
+
+/**
+ * Replays the log up to the checkpoint of the file into a fresh one and compares them table by table. The file may be in
+ * use: what is compared is one snapshot of it. Throws NothingToVerify, and what the log or the disk throws.
+ */
+export async function verifyModels(
+  source: ModelSource & {
+    readonly file: string;
+    readonly head?: () => Promise<bigint | undefined>;
+    readonly onProgress?: (progress: ReplayProgress) => void;
+    /** Ends it soon, with the signal's reason. */
+    readonly signal?: AbortSignal;
+  },
+): Promise<Verification> {
+  const live = await openMatching(source.file, source);
+  if (!live) throw new NothingToVerify(source.file);
+  let fresh: ModelFile | undefined;
+  try {
+    live.database.exec('BEGIN');
+    // This first read is what the snapshot begins with.
+    const { position } = readCheckpoint(live.database)!;
+    fresh = createFresh(source.file, source);
+    const events = await replayUpTo(fresh, position, source);
+    const tables = await compareHashes(live.database, fresh.database);
+    const drift: Drift[] = [];
+    for (const { table, sha256, replayed } of tables) {
+      const first = sha256 === replayed ? undefined : await firstDrift(live.database, fresh.database, table);
+      if (first) drift.push(first);
+    }
+    return { position, events, tables, drift };
+  } finally {
+    fresh?.database.close();
+    live.database.close();
+  }
+}
+
+/** Beside the file, on the disk that has room for it; removed while open, so that it goes with the process however it ends. */
+function createFresh(file: string, source: ModelSource): ModelFile {
+  const place = `${file}.verify-${randomUUID()}`;
+  const database = new Database(place);
+  database.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE');
+  const fresh = { database, checkpoint: emptyCheckpoint(source) };
+  createTables(fresh, source.projections);
+  removeModelFile(place);
+  return fresh;
+}
+
+async function replayUpTo(
+  fresh: ModelFile,
+  position: bigint | undefined,
+  { log, projections, head, onProgress, signal }: Parameters<typeof verifyModels>[0],
+): Promise<number> {
+  if (position === undefined) return 0;
+  const meter = new ReplayMeter(onProgress && (await head?.().catch(() => undefined)), onProgress);
+  let events = 0;
+  for await (const page of pagesAfter(log, undefined, categoriesOf(projections))) {
+    const wanted = page.filter((event) => event.position <= position);
+    for (let first = 0; first < wanted.length; first += TURN_EVENTS) {
+      applyPage(fresh, projections, wanted.slice(first, first + TURN_EVENTS));
+      await nextTurn();
+      signal?.throwIfAborted();
+    }
+    events += wanted.length;
+    if (wanted.length > 0) meter.applied(wanted.length, wanted.at(-1)!.position);
+    if (wanted.length < page.length) break;
+  }
+  return events;
+}
+
+async function compareHashes(live: Database, fresh: Database): Promise<VerifiedTable[]> {
+  const compared: VerifiedTable[] = [];
+  for (const table of tablesOf(fresh)) {
+    const { sha256: replayed } = await hashTable(fresh, table);
+    compared.push({ ...(await hashTable(live, table)), replayed });
+  }
+  return compared;
+}
+
+async function firstDrift(live: Database, fresh: Database, table: string): Promise<Drift | undefined> {
+  const inFile = canonicalRows(live, table);
+  const inLog = canonicalRows(fresh, table);
+  for (;;) {
+    const [one, other] = await Promise.all([inFile.next(), inLog.next()]);
+    const row = one.done ? undefined : one.value;
+    const replayed = other.done ? undefined : other.value;
+    if (!row && !replayed) return undefined;
+    if (row?.text !== replayed?.text) return { table, ...difference(row, replayed) };
+  }
+}
+
+/** Which of two rows at the same place is too much, or that they are one row with two contents. */
+function difference(
+  row: CanonicalRow | undefined,
+  replayed: CanonicalRow | undefined,
+): Pick<Drift, 'key' | 'kind'> {
+  if (!row) return { key: replayed!.key, kind: 'missing in the file' };
+  if (!replayed) return { key: row.key, kind: 'only in the file' };
+  if (row.key === replayed.key) return { key: row.key, kind: 'differs' };
+  return row.key < replayed.key
+    ? { key: row.key, kind: 'only in the file' }
+    : { key: replayed.key, kind: 'missing in the file' };
+}
