@@ -1,0 +1,178 @@
+import { Body, Controller, Headers, Param, Post, Res } from '@nestjs/common';
+import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { ApiProperty, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { EventLog, type CommandContext } from '#libs/event-store';
+import { formatKey, hashSecret, parseDuration, Refusal } from '#libs/kernel';
+import {
+  generateKey,
+  keys,
+  PERMISSIONS,
+  type KeyGenerated,
+  type KeyState,
+  type Permission,
+} from '#libs/keys';
+import { mintId, mintSecret, now } from '#libs/platform';
+import { ReadModels, type RegistryRow } from '#libs/read-models';
+import { commandContext, CurrentCaller, type Caller } from '../http/caller.js';
+import {
+  IsChoice,
+  IsDurationText,
+  IsLabels,
+  IsText,
+  IsTimestamp,
+  NotSupportedYet,
+  NotTogetherWith,
+} from '../http/fields.js';
+import { Operation } from '../http/openapi.js';
+import { RegistryParameter } from '../http/registry-parameter.js';
+import { parseTimestamp } from '../http/timestamps.js';
+import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
+import { FirstAnswer, type Repeatable } from './first-answer.js';
+import { KeyView } from './key-view.js';
+import { KeyViews } from './key-views.js';
+
+class GenerateKeyBody {
+  @IsText({ max: 200, description: 'What the key is for; need not be unique.' })
+  name: string;
+
+  @IsChoice(PERMISSIONS)
+  permission: Permission;
+
+  @IsTimestamp({ optional: true, description: 'When the key ends; absent or null: never.' })
+  @NotTogetherWith('expiresIn')
+  expiresAt?: string | null;
+
+  @IsDurationText({ optional: true, description: 'How long the key lives, such as P90D.' })
+  expiresIn?: string | null;
+
+  @IsText({ min: 0, max: 1_000, lines: true, optional: true })
+  description?: string | null;
+
+  @IsLabels({ optional: true })
+  labels?: Record<string, string> | null;
+
+  @NotSupportedYet() repositories?: unknown;
+  @NotSupportedYet() networks?: unknown;
+  @NotSupportedYet() expectedCountries?: unknown;
+}
+
+class GeneratedKey extends KeyView {
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'The whole key: shown in this answer and never again.',
+  })
+  key: string | null;
+
+  @ApiProperty({
+    required: false,
+    description: '`key-already-shown` when the Idempotency-Key was used before.',
+  })
+  code?: string;
+}
+
+/** Mint, transact, wait, answer. `repeatable` is given when the caller sent an Idempotency-Key. */
+export class GenerateKey extends Command<{
+  id: string;
+  secret: string | null;
+  state: KeyState;
+  position: bigint;
+}> {
+  constructor(
+    readonly registry: RegistryRow,
+    readonly wanted: Pick<
+      KeyGenerated['data'],
+      'name' | 'permission' | 'expiresAt' | 'description' | 'labels'
+    >,
+    readonly at: string,
+    readonly context: CommandContext,
+    readonly repeatable: Repeatable | undefined,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(GenerateKey)
+export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
+  constructor(
+    private readonly log: EventLog,
+    private readonly readModels: ReadModels,
+    private readonly firstAnswer: FirstAnswer,
+  ) {}
+
+  async execute(command: GenerateKey) {
+    const { repeatable, context } = command;
+    if (!repeatable) return this.generate(mintId('drk'), command, context);
+    return this.firstAnswer.of(repeatable, command.at, (id) =>
+      this.generate(id, command, { ...context, bodyHash: repeatable.bodyHash }),
+    );
+  }
+
+  private async generate(id: string, { registry, wanted, at }: GenerateKey, context: CommandContext) {
+    const secret = mintSecret();
+    const data = {
+      ...wanted,
+      at,
+      registry: registry.id,
+      registryRevision: registry.revision.toString(),
+      createdBy: context.actor.id,
+      secretHash: hashSecret(secret),
+    };
+    const { state, position } = await this.log.create(keys, id, generateKey(data), context);
+    await this.readModels.waitFor(position, READ_MODEL_WAIT_MS);
+    return { id, secret, state, position };
+  }
+}
+
+@ApiTags('keys')
+@Controller('v1/registries/:registry/keys')
+export class GenerateKeyRoute {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly firstAnswer: FirstAnswer,
+    private readonly views: KeyViews,
+  ) {}
+
+  @Post()
+  @Operation({
+    summary: 'Generate a key. The answer is the only one that carries it.',
+    answer: GeneratedKey,
+    status: 201,
+  })
+  async generate(
+    @Param('registry', RegistryParameter) registry: RegistryRow,
+    @Body() body: GenerateKeyBody,
+    @CurrentCaller() caller: Caller,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<GeneratedKey> {
+    const at = now();
+    const { name, permission, description = null, labels } = body;
+    const wanted = { name, permission, description, labels: labels ?? {}, expiresAt: expiry(body, at) };
+    const repeatable = this.firstAnswer.asked(idempotencyKey, caller, `generate ${registry.id}`, body);
+    const command = new GenerateKey(registry, wanted, at, commandContext(caller), repeatable);
+    const { id, secret, state, position } = await this.commands.execute(command);
+    answerWritten(reply, secret === null ? 200 : 201, position);
+    const view = this.views.ofState(id, state, registry);
+    return secret === null
+      ? { ...view, key: null, code: 'key-already-shown' }
+      : { ...view, key: formatKey(id, secret) };
+  }
+}
+
+/** The last moment of the four-digit years in which RFC 3339 counts. */
+const TIME_MAX_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+function expiry({ expiresAt, expiresIn }: GenerateKeyBody, at: string): string | null {
+  const milliseconds = expiresIn
+    ? Date.parse(at) + parseDuration(expiresIn)!
+    : expiresAt
+      ? parseTimestamp(expiresAt)!
+      : null;
+  if (milliseconds === null) return null;
+  const field = expiresIn ? '/expiresIn' : '/expiresAt';
+  if (milliseconds > TIME_MAX_MS)
+    throw new Refusal('invalid-value', 'the expiry lies beyond the year 9999', { field });
+  return new Date(milliseconds).toISOString();
+}

@@ -1,0 +1,84 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { PERMISSIONS, type KeyState, type Permission } from '#libs/keys';
+import type { KeyRow, RegistryRow } from '#libs/read-models';
+
+/** A key should be replaced after this; the registry's policy will say otherwise once it can be set. */
+const ROTATION_PERIOD_MS = 90 * 86_400_000;
+
+/** What all answers about a key have in common. */
+type KeyFacts = Omit<KeyRow, 'secretHash' | 'born' | 'name'> & { readonly name: string };
+
+/** A key as the API shows it. Its secret is not part of it. */
+export class KeyView {
+  @ApiProperty({ description: '`drk_` and 16 characters: public, and the user name for `docker login`.' })
+  id: string;
+  @ApiProperty() name: string;
+  @ApiProperty({ enum: PERMISSIONS }) permission: Permission;
+  @ApiProperty({ description: 'Id of the registry.' }) registry: string;
+  @ApiProperty({ type: [String], description: 'Empty: every repository of the registry.' })
+  repositories: string[];
+  @ApiProperty({ type: [String], description: 'Empty: from every network.' }) networks: string[];
+  @ApiProperty({ type: [String] }) expectedCountries: string[];
+  @ApiProperty({ type: 'string', nullable: true }) description: string | null;
+  @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } }) labels: Readonly<
+    Record<string, string>
+  >;
+  @ApiProperty({ enum: ['active', 'expired', 'revoked'] }) status: KeyRow['status'];
+  @ApiProperty({ format: 'date-time' }) createdAt: string;
+  @ApiProperty({ description: 'Id of the user, or of the access token, who generated it.' })
+  createdBy: string;
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) expiresAt: string | null;
+  @ApiProperty({ format: 'date-time', description: 'When to replace it.' }) rotateBy: string;
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) revokedAt: string | null;
+  @ApiProperty({ description: 'Asks for the key itself; `-p <key>` works too.' }) dockerLogin: string;
+}
+
+/** The key at `now` (RFC 3339): a key whose time is over is shown as expired whether the sweep has recorded it or not. */
+export function keyView(key: KeyFacts, dockerHost: string, now: string): KeyView {
+  const { id, name, permission, registry, description, labels, createdAt, createdBy, expiresAt, revokedAt } =
+    key;
+  const isOver = key.status === 'active' && expiresAt !== null && expiresAt <= now;
+  return {
+    id,
+    name,
+    permission,
+    registry,
+    repositories: [],
+    networks: [],
+    expectedCountries: [],
+    description,
+    labels,
+    status: isOver ? 'expired' : key.status,
+    createdAt,
+    createdBy,
+    expiresAt,
+    rotateBy: new Date(Date.parse(createdAt) + ROTATION_PERIOD_MS).toISOString(),
+    revokedAt,
+    dockerLogin: `docker login -u ${id} ${dockerHost}`,
+  };
+}
+
+/** The state of a key's stream in the same shape. */
+export function keyFacts(id: string, state: Exclude<KeyState, { status: 'none' }>): KeyFacts {
+  const { at, registry, name, permission, description, labels, createdBy } = state.generated;
+  const { status, expiresAt, revokedAt } = state;
+  return {
+    id,
+    registry,
+    name,
+    permission,
+    description,
+    labels,
+    createdBy,
+    createdAt: at,
+    status,
+    expiresAt,
+    revokedAt,
+  };
+}
+
+/** Where registry clients find this registry: a loopback host with the gate's port when it has one, else its first host. */
+export function dockerHost(registry: RegistryRow, registryDomain: string, gatePort: number): string {
+  const loopback = registry.hosts.find((host) => /^(127\.[0-9.]+|localhost|\[::1\])$/.test(host));
+  return loopback ? `${loopback}:${gatePort}` : (registry.hosts[0] ?? `${registry.slug}.${registryDomain}`);
+}

@@ -1,0 +1,128 @@
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiProperty, ApiTags } from '@nestjs/swagger';
+import { missingKey, PERMISSIONS } from '#libs/keys';
+import { now } from '#libs/platform';
+import {
+  findKey,
+  foldName,
+  listKeys,
+  ReadModels,
+  type KeyRow,
+  type KeySort,
+  type RegistryRow,
+} from '#libs/read-models';
+import { IsChoice, IsChoices, IsPattern, IsText, IsTimestamp, NotSupportedYet } from '../http/fields.js';
+import { Operation } from '../http/openapi.js';
+import { pageOf, PageQuery, placeAfter, TEXT, WHOLE_NUMBER, type Page } from '../http/pages.js';
+import { RegistryParameter } from '../http/registry-parameter.js';
+import { KeyParameter } from './key-parameter.js';
+import { parseTimestamp } from '../http/timestamps.js';
+import { KeyView } from './key-view.js';
+import { KeyViews } from './key-views.js';
+
+const STATUSES = ['active', 'expired', 'revoked'] as const;
+const SORTS = ['createdAt', '-createdAt', 'name', '-name'] as const satisfies readonly KeySort[];
+
+class KeyQueryParameters extends PageQuery {
+  @IsChoices(STATUSES, { optional: true, description: 'One or more, joined by commas.' })
+  status?: (typeof STATUSES)[number][];
+
+  @IsChoices(PERMISSIONS, { optional: true, description: 'One or more, joined by commas.' })
+  permission?: string[];
+
+  @IsText({ max: 200, optional: true, description: 'Part of the name, in any case.' })
+  q?: string;
+
+  @IsPattern({
+    pattern: /^[^:]{1,63}(:.{0,200})?$/u,
+    max: 264,
+    rule: 'be a label as `name` or `name:value`',
+    optional: true,
+  })
+  label?: string;
+
+  @IsPattern({
+    pattern: /^(usr|drm)_[0-9A-Za-z]{16}$/,
+    max: 20,
+    rule: 'be the id of a user or an access token',
+    optional: true,
+  })
+  createdBy?: string;
+
+  @IsTimestamp({ optional: true })
+  expiresBefore?: string;
+
+  @IsChoice(SORTS, {
+    optional: true,
+    description: 'Oldest first is `createdAt`; the default is newest first.',
+  })
+  sort?: KeySort;
+
+  @NotSupportedYet({ type: 'string' }) unusedSince?: unknown;
+  @NotSupportedYet({ type: 'string' }) asOf?: unknown;
+}
+
+class KeyPage implements Page<KeyView> {
+  @ApiProperty({ type: [KeyView] }) items: KeyView[];
+  @ApiProperty({ type: 'string', nullable: true }) next: string | null;
+}
+
+@ApiTags('keys')
+@Controller('v1/registries/:registry/keys')
+export class ListKeysRoute {
+  constructor(
+    private readonly readModels: ReadModels,
+    private readonly views: KeyViews,
+  ) {}
+
+  @Get()
+  @Operation({ summary: 'The keys of a registry, revoked and expired ones too.', answer: KeyPage })
+  list(
+    @Param('registry', RegistryParameter) registry: RegistryRow,
+    @Query() query: KeyQueryParameters,
+  ): KeyPage {
+    const sort = query.sort ?? '-createdAt';
+    const list = `keys ${registry.id} ${sort}`;
+    const rows = listKeys(this.readModels.database, {
+      ...filters(query),
+      registry: registry.id,
+      now: now(),
+      sort,
+      ...place(list, query.after),
+      limit: query.limit + 1,
+    });
+    const { items, next } = pageOf(list, rows, query.limit, (row) => [
+      foldName(row.name),
+      row.born.toString(),
+    ]);
+    return { items: items.map((row: KeyRow) => this.views.ofRow(row, registry)), next };
+  }
+
+  @Get(':key')
+  @Operation({ summary: 'One key.', answer: KeyView })
+  show(
+    @Param('registry', RegistryParameter) registry: RegistryRow,
+    @Param('key', KeyParameter) id: string,
+  ): KeyView {
+    const row = findKey(this.readModels.database, registry.id, id);
+    if (!row) throw missingKey();
+    return this.views.ofRow(row, registry);
+  }
+}
+
+function filters({ status, permission, q, label, createdBy, expiresBefore }: KeyQueryParameters) {
+  const [labelName, labelValue = ''] = label?.split(/:(.*)/su) ?? [];
+  return {
+    ...(status ? { status } : {}),
+    ...(permission ? { permission } : {}),
+    ...(q ? { nameContains: q } : {}),
+    ...(labelName ? { labels: { [labelName]: labelValue } } : {}),
+    ...(createdBy ? { createdBy } : {}),
+    ...(expiresBefore ? { expiresBefore: new Date(parseTimestamp(expiresBefore)!).toISOString() } : {}),
+  };
+}
+
+function place(list: string, after: string | undefined) {
+  const [name, born] = placeAfter(list, after, [TEXT, WHOLE_NUMBER]) ?? [];
+  return name === undefined || born === undefined ? {} : { after: { name, born } };
+}

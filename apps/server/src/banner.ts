@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Settings } from '#libs/platform';
+import type { RunningServer } from './start-server.js';
+
+/** Tells the person who started the program where it is, how to sign in, and what to try. Secrets only on a terminal. */
+export async function printBanner(server: RunningServer, settings: Settings): Promise<void> {
+  const { apiUrl, gateUrl, gatePort, administrator } = server;
+  const obstacle = server.obstacle();
+  const lines = [
+    '',
+    obstacle === undefined ? 'Dockreg Keys is ready.' : `Dockreg Keys runs, but is not ready: ${obstacle}`,
+    '',
+    `  Management API   ${apiUrl}   (readable at ${apiUrl}/docs)`,
+    `  Gate             ${gateUrl}`,
+    `  Sign in as       ${settings.bootstrapAdminEmail}, password ${passwordHint(server, settings)}`,
+    '',
+    'Generate a key:',
+    `  curl -c cookies -H 'Content-Type: application/json' ${apiUrl}/v1/session \\`,
+    `    -d '{"email":"${settings.bootstrapAdminEmail}","password":"<password>"}'`,
+    `  curl -b cookies -H 'Content-Type: application/json' -H 'Origin: ${apiUrl}' \\`,
+    `    ${apiUrl}/v1/registries/${settings.bootstrapRegistry}/keys \\`,
+    `    -d '{"name":"CI/CD Pipeline","permission":"read-write","expiresIn":"P90D"}'`,
+    '',
+    'Use it:',
+    `  docker login -u <key id> -p <key> 127.0.0.1:${gatePort}`,
+    '',
+    'Ctrl-C ends it.',
+    '',
+  ];
+  process.stdout.write(lines.join('\n'));
+  await administrator.firstPassword?.remember();
+}
+
+function passwordHint({ administrator }: RunningServer, settings: Settings): string {
+  if (settings.bootstrapAdminPassword !== undefined) return 'as in BOOTSTRAP_ADMIN_PASSWORD';
+  if (administrator.firstPassword) return `${administrator.firstPassword.password}   (shown this once)`;
+  const file = join(settings.dataDir, 'admin-password');
+  return existsSync(file) ? `in ${file}` : 'as shown at the first start';
+}
