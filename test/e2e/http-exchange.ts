@@ -1,0 +1,57 @@
+import { request, type Agent, type IncomingHttpHeaders } from 'node:http';
+import { text } from 'node:stream/consumers';
+
+/** An answer longer awaited than this is a hang. */
+const EXCHANGE_LIMIT_MS = 20_000;
+
+export interface Exchange {
+  readonly method?: string;
+  /** Sent as it is: `fetch` would tidy `..` and `%00` away before the server sees them. */
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Text and bytes go as they are, anything else as JSON. */
+  readonly body?: unknown;
+  /** Default: a connection of its own. */
+  readonly agent?: Agent;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/** Sends one request to a port of this machine and reads the whole answer. */
+export function exchange(port: number, { method, path, headers, body, agent }: Exchange): Promise<Answer> {
+  const bytes = bytesOf(body);
+  const framing = bytes && { 'content-type': 'application/json', 'content-length': String(bytes.length) };
+  return new Promise((resolve, reject) => {
+    const sent = request({
+      host: '127.0.0.1',
+      port,
+      method: method ?? (bytes ? 'POST' : 'GET'),
+      path,
+      headers: { ...framing, ...headers },
+      agent: agent ?? false,
+      signal: AbortSignal.timeout(EXCHANGE_LIMIT_MS),
+    });
+    sent.once('error', reject);
+    sent.once('response', (response) => {
+      text(response).then(
+        (whole) => resolve({ status: response.statusCode!, headers: response.headers, text: whole }),
+        reject,
+      );
+    });
+    sent.end(bytes);
+  });
+}
+
+function bytesOf(body: unknown): Buffer | undefined {
+  if (body === undefined) return undefined;
+  if (Buffer.isBuffer(body)) return body;
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+export function basic(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+}
