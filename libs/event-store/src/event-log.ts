@@ -25,9 +25,8 @@ import { Subscription, type SubscriptionHandler } from './subscription.js';
 /** Events of one page of `$all`: the client decodes about 50,000 a second, so a page is some 40 ms of one core. */
 const ALL_PAGE = 2_048;
 const STREAM_PAGE = 512;
-/** The same bytes are sent this often before the caller hears that the outcome is unknown. */
-const APPEND_ATTEMPTS = 3;
-/** Pause before the second and third attempt: an election takes 0.6-1.7 s. */
+/** A call is made again (an append with the same bytes) for this long: an election takes 0.6-1.7 s, gRPC waits 1 s to reconnect. */
+const RETRY_FOR_MS = 2_500;
 const RETRY_AFTER_MS = 250;
 /** Somebody else wrote to the stream this often in a row: more is a fault, not a race. */
 const CONFLICTS_MAX = 20;
@@ -259,13 +258,16 @@ export class EventLog {
   }
 
   private async retry<Result>(operation: string, call: () => Promise<Result>): Promise<Result> {
+    const startedAt = performance.now();
     for (let attempt = 1; ; attempt++) {
       try {
         return await call();
       } catch (error) {
         if (!isTransient(error)) throw error;
-        if (attempt === APPEND_ATTEMPTS) throw new EventStoreUnavailable(operation, error);
-        await delay(RETRY_AFTER_MS * attempt);
+        // A call that ran into its own deadline (5 s) is made a second time all the same: the answer may only have been lost.
+        const isOver = attempt > 1 && performance.now() - startedAt > RETRY_FOR_MS;
+        if (isOver) throw new EventStoreUnavailable(operation, error);
+        await delay(RETRY_AFTER_MS);
       }
     }
   }

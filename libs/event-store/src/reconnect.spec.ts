@@ -3,10 +3,11 @@ import { reconnectDrill } from '../../../test/support/reconnect-drill.js';
 
 describe('the store goes away for 2 s while 16 writers append', () => {
   it('loses and doubles nothing, and the subscription resumes by itself', async () => {
-    const { acknowledged, stored, delivered, outages, interruptions, ...times } = await reconnectDrill(2_000);
+    const { acknowledged, stored, delivered, interruptions, ...times } = await reconnectDrill(2_000);
     expect(stored).toEqual(acknowledged);
     expect(delivered).toEqual(acknowledged);
-    expect([outages, interruptions].map((number) => number > 0)).toEqual([true, true]);
+    // Whether a writer hears of it depends on where in its retries the outage begins; it ends before most give up.
+    expect(interruptions).toBeGreaterThan(0);
     expect(times.appendsAgainMs).toBeLessThan(5_000);
     expect(times.deliversAgainMs).toBeLessThan(5_000);
   }, 60_000);
