@@ -16,7 +16,6 @@ describe('a waiting job that Redis lost under the running server', () => {
     await withPrivateRedis(installation.dataDir, async (redis) => {
       await eventually('the job waits', 40_000, () => hasDelayedExpiry(redis, key.id));
       await redis.flushall();
-      expect(await hasDelayedExpiry(redis, key.id)).toBe(false);
     });
     await expectExpiryRecorded(server, key, BACK_WITHIN_MS);
   }, 150_000);

@@ -15,8 +15,8 @@ describe('a waiting job that Redis lost while the server restarted', () => {
     const second = await installation.start();
     await withPrivateRedis(dataDir, async (redis) => {
       await eventually('the job waits', 3_000, () => hasDelayedExpiry(redis, key.id));
+      // A round of the reconciler that runs just now may have put the job back before anybody could look.
       await redis.flushall();
-      expect(await hasDelayedExpiry(redis, key.id)).toBe(false);
     });
     await second.stop();
     const third = await installation.start();

@@ -132,7 +132,6 @@ describe('the worker that records expiries', () => {
     const redis = connect();
     expect(await redis.keys('flushed:*')).not.toEqual([]);
     await redis.flushall();
-    expect(await redis.keys('flushed:*')).toEqual([]);
     await expiring.reconcile();
     await ended([waiting]);
     await expiring.reconcile();
