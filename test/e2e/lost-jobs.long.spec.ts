@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, describe, it } from '@jest/globals';
 import { expectExpiryRecorded } from './expiry-recorded.js';
 import { hasDelayedExpiry, withPrivateRedis } from './private-redis.js';
 import { eventually, Installation } from './server-process.js';
