@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { startEmbeddedStore } from '#libs/embedded-store';
 import { CURRENT_CLIENT, loadClientPackage } from '../contract/client.js';
 import type { Client, ClientResolvedEvent } from '../contract/client.js';
+import { rawSqlite } from '../support/raw-sqlite.js';
 
 /**
  * The embedded store through the official client, on this machine's disk with fsync: the rows of the design's table.
@@ -43,6 +44,7 @@ async function measureAppends(client: Client): Promise<void> {
   print(
     'append, one after the other',
     await rate(1, () => client.appendToStream(`key-${randomUUID()}`, makeEvents(1), {})),
+    raw.serial,
   );
   print(
     `append, ${IN_FLIGHT} in flight`,
@@ -51,14 +53,14 @@ async function measureAppends(client: Client): Promise<void> {
   const batches = await rate(4, (lane) =>
     client.appendToStream(`usage-${lane}`, makeEvents(BATCH_EVENTS), {}),
   );
-  print(`append in batches of ${BATCH_EVENTS}, events`, batches * BATCH_EVENTS);
+  print(`append in batches of ${BATCH_EVENTS}, events`, batches * BATCH_EVENTS, raw.batches);
 }
 
 async function measureReads(client: Client): Promise<void> {
   const start = performance.now();
   let events = 0;
   for await (const _ of client.readAll({ maxCount: 100_000 })) events++;
-  print(`readAll, events (${events} read)`, (events * 1000) / (performance.now() - start));
+  print(`readAll, events (${events} read)`, (events * 1000) / (performance.now() - start), raw.reads);
   await client.appendToStream('twenty', makeEvents(20), {});
   const reads = await rate(1, async () => {
     for await (const _ of client.readStream('twenty', { maxCount: 20 }));
@@ -107,12 +109,15 @@ async function measureDelivery(client: Client): Promise<void> {
   await subscription.unsubscribe();
 }
 
-function print(what: string, perSecond: number): void {
-  console.log(`${what}: ${Math.round(perSecond).toLocaleString('en')}/s`);
+/** `raw`: the same number of rows per second in plain SQLite. */
+function print(what: string, perSecond: number, raw?: number): void {
+  const ratio = raw === undefined ? '' : ` (${(perSecond / raw).toFixed(2)} of plain SQLite)`;
+  console.log(`${what}: ${Math.round(perSecond).toLocaleString('en')}/s${ratio}`);
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'bench-event-store-'));
-const store = await startEmbeddedStore({ directory });
+const raw = rawSqlite(join(directory, 'raw.sqlite'), JSON.stringify(DATA), BATCH_EVENTS, ROUND_MS);
+const store = await startEmbeddedStore({ directory: join(directory, 'events') });
 const client = library.connect(store.connectionString);
 try {
   await measureAppends(client);
