@@ -113,7 +113,7 @@ describe('a request of a registry', () => {
         passed++;
         expect(stripPrefix(added.path, prefix)).toBe(asked.path);
         // What a URL parser of another program makes of it is the same.
-        const { pathname, searchParams } = new URL(added.path + added.query, 'http://registry.invalid');
+        const { pathname, searchParams } = new URL(added.path + added.query, 'http://upstream.invalid');
         expect(pathname).toBe(added.path);
         expect(pathname.startsWith(`/v2/${name}/`)).toBe(true);
         const { kind, action, repository } = request(verb, added.path + added.query);

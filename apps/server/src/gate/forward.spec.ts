@@ -180,7 +180,7 @@ describe('the way back', () => {
       202,
       () => `https://127.0.0.1:${gate.gate.port}/v2/mine/a/blobs/uploads/5f-1?_state=a%2Bb%3D`,
     ],
-    ['a name of its own', 202, () => 'http://registry.internal/v2/mine/a/blobs/uploads/5f-1?_state=a%2Bb%3D'],
+    ['a name of its own', 202, () => 'http://upstream.internal/v2/mine/a/blobs/uploads/5f-1?_state=a%2Bb%3D'],
     [
       'our host in a redirect',
       307,

@@ -95,7 +95,7 @@ export function createForwarder(fastify: FastifyInstance, upstream: URL, log: Ga
 /** `unix+http://<percent-encoded path>/` is a registry on a unix socket; what it sees as its host is then a name of ours. */
 function reach(upstream: URL): { address: URL; socketPath?: string } {
   if (upstream.protocol !== 'unix+http:') return { address: upstream };
-  return { address: new URL('http://registry.invalid/'), socketPath: decodeURIComponent(upstream.host) };
+  return { address: new URL('http://upstream.invalid/'), socketPath: decodeURIComponent(upstream.host) };
 }
 
 /** One request on its way to the registry and back. */
