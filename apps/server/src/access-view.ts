@@ -9,10 +9,10 @@ export function loadAccess(access: AccessModel, database: Database, position: bi
     (id, slug) => access.loadRegistry({ id, slug }),
     (host, registry) => access.loadHost({ host, registry }),
   );
-  let newestFactAt = -Infinity;
-  for (const { id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt } of eachKey(
-    database,
-  )) {
+  // RFC 3339 in UTC with milliseconds sorts as text: one time is parsed instead of two for each of a million keys.
+  let newestFactAt = '';
+  for (const key of eachKey(database)) {
+    const { id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt } = key;
     access.loadKey({
       id,
       registry,
@@ -22,11 +22,9 @@ export function loadAccess(access: AccessModel, database: Database, position: bi
       expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
       revokedAt: revokedAt === null ? null : Date.parse(revokedAt),
     });
-    newestFactAt = Math.max(
-      newestFactAt,
-      Date.parse(createdAt),
-      revokedAt === null ? -Infinity : Date.parse(revokedAt),
-    );
+    if (createdAt > newestFactAt) newestFactAt = createdAt;
+    if (revokedAt !== null && revokedAt > newestFactAt) newestFactAt = revokedAt;
   }
-  if (position !== undefined) access.startAt(position, newestFactAt);
+  const newestAt = newestFactAt === '' ? -Infinity : Date.parse(newestFactAt);
+  if (position !== undefined) access.startAt(position, newestAt);
 }

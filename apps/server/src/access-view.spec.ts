@@ -1,0 +1,61 @@
+import { describe, expect, it } from '@jest/globals';
+import { AccessModel, parseCredentials } from '#libs/access';
+import { formatKey, hashSecret, type RecordedFact } from '#libs/kernel';
+import { SERVER_PROJECTIONS } from '#libs/read-models';
+import { Database } from '#libs/sqlite';
+import { loadAccess } from './access-view.js';
+
+const registry = 'reg_0000000000000001';
+const secret = 'A'.repeat(43);
+const time = (minute: number): string => new Date(Date.UTC(2026, 0, 1, 0, minute)).toISOString();
+
+/** Tables that hold one registry and these keys, as the projections write them. */
+function tablesWith(facts: readonly [stream: string, type: string, data: object][]): Database {
+  const database = new Database(':memory:');
+  for (const { schema } of SERVER_PROJECTIONS) database.exec(schema);
+  for (const [index, [stream, type, data]] of facts.entries()) {
+    const [category, id] = stream.split('-', 2) as [string, string];
+    const event = { stream, category, id, type, data, revision: 0n, position: BigInt(index) } as RecordedFact;
+    for (const { categories, apply } of SERVER_PROJECTIONS)
+      if (categories.includes(category)) apply(database, event);
+  }
+  return database;
+}
+
+function generated(minute: number, expiresAt: string | null): object {
+  const rights = { registry, permission: 'read', secretHash: hashSecret(secret), expiresAt };
+  return { ...rights, at: time(minute), name: 'CI', createdBy: 'usr_a', description: null, labels: {} };
+}
+
+describe('the memory of a gate that is filled from the tables', () => {
+  const [short, ended, later] = [
+    'drk_000000000000000a',
+    'drk_000000000000000b',
+    'drk_000000000000000c',
+  ] as const;
+  const database = tablesWith([
+    [`registry-${registry}`, 'RegistryCreated', { at: time(0), slug: 'myapp', name: 'x', plan: 'free', createdBy: 'usr_a' }],
+    [`key-${short}`, 'KeyGenerated', generated(1, time(20))],
+    [`key-${ended}`, 'KeyGenerated', generated(2, null)],
+    [`key-${later}`, 'KeyGenerated', generated(3, null)],
+    [`key-${ended}`, 'KeyRevoked', { at: time(30), registry }],
+  ]); // prettier-ignore
+  const access = new AccessModel({ registryDomain: 'registry.localhost' });
+  loadAccess(access, database, 4n);
+  const verdict = (id: string, minute: number): string => {
+    const pair = Buffer.from(`${id}:${formatKey(id, secret)}`).toString('base64');
+    return access.authorize(parseCredentials(`Basic ${pair}`), registry, 'pull', Date.parse(time(minute)))
+      .verdict;
+  };
+
+  it('knows every registry and key, and refuses what was revoked', () => {
+    expect(access.registryOfHost('myapp.registry.localhost')).toBe(registry);
+    expect([verdict(later, 40), verdict(ended, 40)]).toEqual(['allowed', 'revoked']);
+  });
+
+  it('refuses a key that had expired when the newest fact was written, also when the clock was set back since', () => {
+    expect([verdict(short, 40), verdict(short, 10)]).toEqual(['expired', 'expired']);
+  });
+
+  it('goes on behind the checkpoint', () => expect(access.position).toBe(4n));
+});
