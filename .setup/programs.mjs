@@ -8,6 +8,11 @@ const table = {
   'redis-server': { debian: 'redis-server', why: 'job queue and sessions' },
   'docker-registry': { debian: 'docker-registry', why: 'the registry behind the gate' },
   skopeo: { debian: 'skopeo', why: 'the tests push and pull images with it' },
+  nginx: { debian: 'nginx', why: 'the tests put it in front of the gate' },
+  caddy: { debian: 'caddy', why: 'the tests put it in front of the gate' },
+  buildah: { debian: 'buildah', why: 'the tests build, push and pull images with it' },
+  faketime: { debian: 'faketime', why: 'the tests move the clock of a running server with it' },
+  openssl: { debian: 'openssl', why: 'the tests make certificates with it' },
   docker: { debian: 'docker.io', why: 'the tests log in with it; a daemon is not needed', clientOnly: true },
 };
 

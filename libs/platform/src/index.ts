@@ -1,4 +1,6 @@
+export * from './audit-key.js';
 export * from './closers.js';
+export { findProgram } from './find-program.js';
 export * from './clock.js';
 export * from './log.js';
 export * from './metrics.js';

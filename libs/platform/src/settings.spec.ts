@@ -32,21 +32,6 @@ describe('docs/configuration.md', () => {
   });
 });
 
-describe('the container files', () => {
-  it('set only settings that exist, to values that are accepted', () => {
-    const server = /\n {2}server:\n([\s\S]*?)\n\n/.exec(textOf('docker-compose.yml'))![1]!;
-    const inCompose = [...server.matchAll(/^ {6}([A-Z_]+): (.*)$/gm)];
-    const inImage = [...textOf('Dockerfile').matchAll(/\b((?:DATA|API|GATE)_[A-Z_]+)=(\S+)/g)];
-    const given = [...inCompose, ...inImage].map(([, name, value]) => [
-      name!,
-      value!.replace(/^\$\{.*\}$/, ''),
-    ]);
-    expect(given.map(([name]) => name)).toEqual(expect.arrayContaining(['EVENTSTORE_URL', 'DATA_DIR']));
-    expect(given.filter(([name]) => !NAMES.includes(name as Name))).toEqual([]);
-    expect(problemsOf(Object.fromEntries(given) as Record<string, string>)).toEqual([]);
-  });
-});
-
 describe('without settings', () => {
   it('the server is the one of the table: local, private backends, all roles', () => {
     expect(readSettings({})).toMatchObject({
@@ -118,10 +103,25 @@ describe('an impossible value', () => {
     expect(problemsOf({ API_PORT: '4000', GATE_PORT: '4000', GATE_HOST: '127.0.0.2' })).toEqual([]);
   });
 
-  it.each(['api', 'api,gate', 'api,gate,worker,api', 'api,gate,admin'])(
-    'roles that this release cannot run alone: %s',
-    (roles) => expect(problemsOf({ ROLES: roles })).toHaveLength(1),
+  const BACKENDS = { EVENTSTORE_URL: 'kurrentdb://a:2113', REDIS_URL: 'redis://a:6379' };
+
+  it.each(['api,gate,worker,api', 'api,gate,admin', ',', 'API'])('no list of roles: %s', (roles) =>
+    expect(problemsOf({ ...BACKENDS, ROLES: roles })).toHaveLength(1),
   );
+
+  it.each(['api', 'gate', 'worker', 'gate,api'])('%s alone needs backends that others reach too', (roles) => {
+    expect(problemsOf({ ROLES: roles })).toEqual([
+      expect.stringMatching('needs EVENTSTORE_URL and REDIS_URL'),
+    ]);
+    expect(readSettings({ ...BACKENDS, ROLES: roles }).roles).toEqual(roles.split(',').toSorted());
+  });
+
+  it('a certificate without its key, and a PROXY header from nobody, stop the start', () => {
+    expect(problemsOf({ GATE_TLS_CERT: '/a.pem' })).toHaveLength(1);
+    expect(problemsOf({ GATE_TLS_KEY: '/a.pem' })).toHaveLength(1);
+    expect(problemsOf({ GATE_PROXY_PROTOCOL: 'v2' })).toHaveLength(1);
+    expect(problemsOf({ GATE_PROXY_PROTOCOL: 'v2', TRUSTED_PROXIES: '::1, 10.0.0.0/8' })).toEqual([]);
+  });
 
   it('roles may come in any order', () => {
     expect(readSettings({ ROLES: 'worker, api,gate' }).roles).toEqual(['api', 'gate', 'worker']);
@@ -142,6 +142,17 @@ describe('an impossible value', () => {
     ['BOOTSTRAP_ADMIN_EMAIL', 'admin'],
     ['BOOTSTRAP_ADMIN_PASSWORD', 'ninechars'],
     ['BOOTSTRAP_ADMIN_TOKEN', `drm_0123456789abcdef_${'A'.repeat(49)}`],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TRUSTED_PROXIES', 'proxy.example.com'],
+    ['TRUSTED_PROXIES', '10.0.0.0/8/8'],
+    ['DNS_SERVERS', 'dns.example.com'],
+    ['LEASE_SECONDS', '2'],
+    ['LEASE_SECONDS', '61'],
+    ['LEASE_SECONDS', '3.5'],
+    ['GATE_DRAIN_SECONDS', '-1'],
+    ['AUDIT_KEY', 'PRIVATE+KEY+a'],
+    ['MASTER_KEY', 'short'],
+    ['DNS_SERVERS', '10.0.0.53:65536'],
     ['DEFAULT_PLAN', 'gold'],
     ['LOG_LEVEL', 'loud'],
   ])('%s is not %s', (name, value) => {

@@ -1,94 +1,78 @@
 import { resolve } from 'node:path';
-import { cleanEnv, EnvError, EnvMissingError, makeValidator, str } from 'envalid';
-import { parseKey } from '#libs/kernel';
-import { slugProblem } from '#libs/registries';
+import { cleanEnv, EnvMissingError, str } from 'envalid';
+import {
+  dnsServers,
+  domain,
+  email,
+  eventStoreUrl,
+  masterKey,
+  networks,
+  password,
+  port,
+  redisUrl,
+  ROLES,
+  roles,
+  seconds,
+  signerKey,
+  slug,
+  token,
+  upstream,
+  type Role,
+} from './setting-kinds.js';
 
-const ROLES = ['api', 'gate', 'worker'] as const;
-export type Role = (typeof ROLES)[number];
-
-const port = makeValidator<number>((text) => {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)
-    throw new EnvError('a port is a number from 0 to 65535');
-  return Number(text);
-});
-
-const roles = makeValidator<readonly Role[]>((text) => {
-  const named = text.split(',').map((role) => role.trim());
-  if (!ROLES.every((role) => named.includes(role)) || named.length !== ROLES.length) {
-    throw new EnvError('this release runs all roles in one process: api,gate,worker');
-  }
-  return ROLES;
-});
-
-const slug = makeValidator<string>((text) => {
-  const problem = slugProblem(text);
-  if (problem) throw new EnvError(problem);
-  return text;
-});
-
-/** Validates without ever repeating the value: it may hold a password. */
-function url(schemes: readonly string[], example: string) {
-  return makeValidator<string>((text) => {
-    const scheme = /^([a-z+]+):\/\/[^/?#]/.exec(text)?.[1];
-    if (!scheme || !schemes.includes(scheme)) throw new EnvError(`not of the form ${example}`);
-    return text;
-  });
-}
-const eventStoreUrl = url(
-  ['kurrentdb', 'kurrentdb+discover', 'kdb', 'kdb+discover', 'esdb', 'esdb+discover'],
-  'kurrentdb://host:2113?tls=true',
-);
-const redisUrl = url(['redis', 'rediss'], 'redis://host:6379');
-
-const upstream = makeValidator<URL | 'none'>((text) => {
-  if (text === 'none') return 'none';
-  const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.pathname !== '/' || parsed.search !== '') {
-    throw new EnvError('not `none` and not of the form http://host:5000');
-  }
-  return parsed;
-});
-
-const domain = makeValidator<string>((text) => {
-  const name = text.toLowerCase();
-  if (name.length > 200 || !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(name)) {
-    throw new EnvError('not a DNS name such as registry.example.com');
-  }
-  return name;
-});
-
-const email = makeValidator<string>((text) => {
-  if (!/^[^\s@]{1,64}@[^\s@]{1,255}$/.test(text)) throw new EnvError('not an e-mail address');
-  return text;
-});
-
-/** A shorter administrator's password is refused (NIST SP 800-63B: at least 8; this account can do everything). */
-const PASSWORD_LENGTH_MIN = 10;
-const PASSWORD_LENGTH_MAX = 256;
-const password = makeValidator<string>((text) => {
-  if (text.length < PASSWORD_LENGTH_MIN || text.length > PASSWORD_LENGTH_MAX) {
-    throw new EnvError(`a password has ${PASSWORD_LENGTH_MIN} to ${PASSWORD_LENGTH_MAX} characters`);
-  }
-  return text;
-});
-
-const token = makeValidator<string>((text) => {
-  if (parseKey(text)?.prefix !== 'drm')
-    throw new EnvError('not a well-formed drm_ token: form or checksum is wrong');
-  return text;
-});
+export type { Role } from './setting-kinds.js';
 
 /** Every setting: how it is read, its default and its meaning. docs/configuration.md repeats this table; a test compares them. */
 export const SETTINGS = {
   DATA_DIR: str({ default: './data', desc: 'where everything is kept that this node owns' }),
   ROLES: roles({
     default: ROLES,
-    desc: 'the roles of this process; this release runs `api,gate,worker` together',
+    desc: 'the roles of this process: some of `api,gate,worker`; fewer than all need `EVENTSTORE_URL` and `REDIS_URL`',
   }),
   API_HOST: str({ default: '127.0.0.1', desc: 'address of the management API' }),
   API_PORT: port({ default: 3000, desc: 'port of the management API; 0 = a free one, printed' }),
   GATE_HOST: str({ default: '127.0.0.1', desc: 'address of the gate, which registry clients talk to' }),
   GATE_PORT: port({ default: 5000, desc: 'port of the gate; 0 = a free one, printed' }),
+  GATE_TLS_CERT: str({
+    default: undefined,
+    desc: 'file with the certificate chain (PEM): the gate speaks TLS; read again when it changes',
+  }),
+  GATE_TLS_KEY: str({ default: undefined, desc: 'file with the private key (PEM) that belongs to it' }),
+  GATE_PROXY_PROTOCOL: str({
+    choices: ['off', 'v2'] as const,
+    default: 'off',
+    desc: '`v2`: every connection from `TRUSTED_PROXIES` begins with a PROXY protocol header; `off`: none does',
+  }),
+  GATE_DRAIN_SECONDS: seconds(
+    0,
+    3_600,
+  )({
+    default: 5,
+    desc: 'how long transfers under way may go on after SIGTERM; then they are cut',
+  }),
+  TRUSTED_PROXIES: networks({
+    default: undefined,
+    desc: 'networks of the proxies whose forwarded client addresses count, as `10.0.0.0/8,fd00::/8`; unset = none',
+  }),
+  DNS_SERVERS: dnsServers({
+    default: undefined,
+    desc: 'who is asked for the DNS proof of a custom host, as `10.0.0.53,[fd00::53]:5353`; unset = the system’s resolver',
+  }),
+  LEASE_SECONDS: seconds(
+    3,
+    60,
+  )({
+    default: 3,
+    desc: 'how long a gate or API node may decide from memory without hearing from the event store, 3 to 60',
+  }),
+  AUDIT_KEY: signerKey({
+    default: undefined,
+    desc: 'the Ed25519 key that signs receipts, as `dockreg audit-key generate` prints it; unset = `DATA_DIR/audit-key`',
+  }),
+  MASTER_KEY: masterKey({
+    default: undefined,
+    desc: 'base64 of the 32 bytes that wrap the keys of personal data, older generations after commas; unset = `DATA_DIR/master-key`',
+  }),
   EVENTSTORE_URL: eventStoreUrl({
     default: undefined,
     desc: 'EventStoreDB/KurrentDB, as `kurrentdb://host:2113?tls=true`; unset = the embedded store',
@@ -149,6 +133,16 @@ export class Settings {
   readonly apiPort: number;
   readonly gateHost: string;
   readonly gatePort: number;
+  readonly gateTlsCert: string | undefined;
+  readonly gateTlsKey: string | undefined;
+  readonly gateProxyProtocol: 'off' | 'v2';
+  readonly gateDrainSeconds: number;
+  readonly trustedProxies: readonly string[];
+  /** undefined: the system's resolver. */
+  readonly dnsServers: readonly string[] | undefined;
+  readonly leaseSeconds: number;
+  readonly auditKey: string | undefined;
+  readonly masterKey: string | undefined;
   readonly eventStoreUrl: string | undefined;
   readonly redisUrl: string | undefined;
   readonly registryUpstream: URL | 'private' | 'none';
@@ -168,6 +162,15 @@ export class Settings {
     this.apiPort = values.API_PORT;
     this.gateHost = values.GATE_HOST;
     this.gatePort = values.GATE_PORT;
+    this.gateTlsCert = values.GATE_TLS_CERT;
+    this.gateTlsKey = values.GATE_TLS_KEY;
+    this.gateProxyProtocol = values.GATE_PROXY_PROTOCOL;
+    this.gateDrainSeconds = values.GATE_DRAIN_SECONDS;
+    this.trustedProxies = values.TRUSTED_PROXIES ?? [];
+    this.dnsServers = values.DNS_SERVERS;
+    this.leaseSeconds = values.LEASE_SECONDS;
+    this.auditKey = values.AUDIT_KEY;
+    this.masterKey = values.MASTER_KEY;
     this.eventStoreUrl = values.EVENTSTORE_URL;
     this.redisUrl = values.REDIS_URL;
     this.registryUpstream = values.REGISTRY_UPSTREAM ?? 'private';
@@ -197,11 +200,28 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     .filter((name) => OWN_NAMES.test(name) && !SERVICE_LINK.test(name) && !(name in SETTINGS))
     .map((name) => `${name} is not a setting`);
   const values = clean(given, problems);
+  problems.push(...impossibleTogether(values));
+  if (problems.length > 0) throw new SettingsError(problems);
+  return new Settings(values);
+}
+
+/** What is wrong with settings that are each in order. */
+function impossibleTogether(values: ReturnType<typeof clean>): string[] {
+  const problems: string[] = [];
   if (values.API_PORT === values.GATE_PORT && values.API_PORT !== 0 && values.API_HOST === values.GATE_HOST) {
     problems.push('API_PORT and GATE_PORT must differ');
   }
-  if (problems.length > 0) throw new SettingsError(problems);
-  return new Settings(values);
+  if ((values.GATE_TLS_CERT === undefined) !== (values.GATE_TLS_KEY === undefined)) {
+    problems.push('GATE_TLS_CERT and GATE_TLS_KEY belong together');
+  }
+  if (values.GATE_PROXY_PROTOCOL === 'v2' && values.TRUSTED_PROXIES === undefined) {
+    problems.push('GATE_PROXY_PROTOCOL needs TRUSTED_PROXIES: the proxies that send the header');
+  }
+  const isAlone = values.ROLES.length < ROLES.length;
+  if (isAlone && (values.EVENTSTORE_URL === undefined || values.REDIS_URL === undefined)) {
+    problems.push('ROLES: a process with fewer than all roles needs EVENTSTORE_URL and REDIS_URL');
+  }
+  return problems;
 }
 
 /** Throws SettingsError with `problems` and its own when there are any: envalid's values cannot be read then. */
