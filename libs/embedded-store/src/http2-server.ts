@@ -15,7 +15,7 @@ const SESSION_MEMORY_MEGABYTES = 256;
 
 const STREAMS = '/event_store.client.streams.Streams/';
 
-/** gRPC over HTTP/2 without TLS on 127.0.0.1, at a port that the system chooses. */
+/** gRPC over HTTP/2 without TLS on 127.0.0.1. */
 export class EventStoreServer {
   private readonly server: Http2Server;
   private readonly sessions = new Set<ServerHttp2Session>();
@@ -47,10 +47,11 @@ export class EventStoreServer {
     return (this.server.address() as AddressInfo).port;
   }
 
-  listen(): Promise<void> {
+  /** 0 = a port that the system chooses. Rejects with EADDRINUSE. */
+  listen(port: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(0, '127.0.0.1', resolve);
+      this.server.listen(port, '127.0.0.1', resolve);
     });
   }
 

@@ -1,3 +1,3 @@
-export { startEmbeddedStore, StoreFailed } from './start.js';
-export type { EmbeddedStore } from './start.js';
+export { isStoreToken, newStoreToken, PortTaken, startEmbeddedStore, StoreFailed } from './start.js';
+export type { EmbeddedStore, EmbeddedStoreOptions } from './start.js';
 export { StoreLocked, StoreUnreadable } from './storage.js';

@@ -24,22 +24,51 @@ export class StoreFailed extends Error {
   readonly code = 'STORE_FAILED';
 }
 
+/** Another program listens on the port that was asked for. */
+export class PortTaken extends Error {
+  override readonly name = 'PortTaken';
+  readonly code = 'PORT_TAKEN';
+
+  constructor(readonly port: number) {
+    super(`127.0.0.1:${port} is in use. End the other program, or choose another port.`);
+  }
+}
+
 /** 192 bits: the port can be reached by every user of the machine, and this is all that keeps them out. */
 const TOKEN_BYTES = 24;
+const TOKEN_LENGTH = Math.ceil((TOKEN_BYTES * 8) / 6);
+
+export interface EmbeddedStoreOptions {
+  readonly directory: string;
+  /** On 127.0.0.1. Default: a free one. */
+  readonly port?: number;
+  /** What every call has to present, from `newStoreToken`; as secret as the events. Default: a new one. */
+  readonly token?: string;
+}
+
+/** A random token of the form that `startEmbeddedStore` takes. */
+export function newStoreToken(): string {
+  return randomBytes(TOKEN_BYTES).toString('base64url');
+}
+
+export function isStoreToken(text: string): boolean {
+  return text.length === TOKEN_LENGTH && /^[A-Za-z0-9_-]+$/.test(text);
+}
 
 /**
  * Starts an event store on this directory, created when missing, in a thread of its own. It speaks the wire protocol
  * of EventStoreDB on 127.0.0.1. Throws `StoreLocked` at once when another process (or this one) has the directory,
- * `StoreUnreadable` when its file is damaged, truncated or newer than this program.
+ * `StoreUnreadable` when its file is damaged, truncated or newer than this program, `PortTaken` when the port is in use.
  */
-export async function startEmbeddedStore(options: { directory: string }): Promise<EmbeddedStore> {
-  const token = randomBytes(TOKEN_BYTES).toString('base64url');
-  const workerData: WorkerOptions = { directory: options.directory, token };
+export async function startEmbeddedStore(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+  const { directory, port: wanted = 0, token = newStoreToken() } = options;
+  if (!isStoreToken(token)) throw new TypeError('the token of the event store has the wrong form');
+  const workerData: WorkerOptions = { directory, port: wanted, token };
   // None of the options that this process was started with: some of them do not let a thread start from a file.
   const worker = new Worker(workerFile(), { workerData, name: 'embedded-store', execArgv: [] });
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   const failed = watch(worker);
-  const port = await listening(worker, options.directory, exited);
+  const port = await listening(worker, workerData, exited);
   let closing: Promise<void> | undefined;
   return {
     port,
@@ -79,7 +108,11 @@ function watch(worker: Worker): { promise: Promise<Error>; ignore: () => void } 
   return { promise, ignore: () => (ignored = true) };
 }
 
-async function listening(worker: Worker, directory: string, exited: Promise<void>): Promise<number> {
+async function listening(
+  worker: Worker,
+  { directory, port }: WorkerOptions,
+  exited: Promise<void>,
+): Promise<number> {
   const first = await new Promise<FromWorker | Error>((resolve) => {
     worker.once('message', resolve);
     worker.once('error', resolve);
@@ -89,6 +122,7 @@ async function listening(worker: Worker, directory: string, exited: Promise<void
   if (first.kind === 'listening') return first.port;
   await exited;
   if (first.kind !== 'refused') throw new StoreFailed(first.message);
+  if (first.code === 'EADDRINUSE') throw new PortTaken(port);
   if (first.code === 'STORE_LOCKED') throw new StoreLocked(directory);
   if (first.code === 'STORE_UNREADABLE') throw new StoreUnreadable(first.message);
   throw new StoreFailed(`The event store in ${directory} cannot be opened: ${first.message}`);

@@ -2,6 +2,8 @@
 
 export interface WorkerOptions {
   readonly directory: string;
+  /** 0 = a free one. */
+  readonly port: number;
   readonly token: string;
 }
 

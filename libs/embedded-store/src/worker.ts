@@ -18,7 +18,7 @@ async function run(options: WorkerOptions): Promise<void> {
     tell({ kind: 'write-failed', message: error.message, full: error.full }),
   );
   const server = new EventStoreServer(streams, options.token, clock);
-  await server.listen();
+  await server.listen(options.port);
   port!.once('message', (message: ToWorker) => {
     if (message.kind !== 'close') return;
     void server.close().then(() => {

@@ -157,7 +157,7 @@ describe('the defects of the client, fenced:', () => {
       expect(isRevisionConflict(error)).toBe(true);
     }
     await connection.append(stream, [event()], 0n);
-    expect((await connection.readStreamPage(stream, 0n, 9)).facts).toHaveLength(2);
+    expect((await connection.reads.stream(stream, 0n, 9)).facts).toHaveLength(2);
     await connection.close();
   });
 
@@ -167,13 +167,14 @@ describe('the defects of the client, fenced:', () => {
     const follower = followCounters(log);
     const positions = (await log.readAllAfter(undefined, ['counter'])).map(({ position }) => position);
     expect(positions).toEqual([...positions].sort((a, b) => (a < b ? -1 : 1)));
+    await connection.reads.stream('counter-a', 0n, 1);
     const client = jest.spyOn(KurrentDBClient, 'connectionString');
-    const tooFar = connection.readStreamPage('counter-a', 2n ** 64n - 2n, 1);
+    const tooFar = connection.reads.stream('counter-a', 2n ** 64n - 2n, 1);
     await expect(tooFar).rejects.toThrow(ImpossibleRead);
     expect(client).not.toHaveBeenCalled();
     client.mockRestore();
-    expect(connection.readHealth.health).toEqual({ ok: true });
-    expect((await connection.readStreamPage('counter-a', 0n, 1)).facts).toHaveLength(1);
+    expect(connection.reads.health.health).toEqual({ ok: true });
+    expect((await connection.reads.stream('counter-a', 0n, 1)).facts).toHaveLength(1);
     await follower.until(1);
     follower.end();
     await connection.close();

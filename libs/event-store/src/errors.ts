@@ -51,6 +51,11 @@ export function isMissingStream(error: unknown): boolean {
   return property(error, 'type') === ErrorType.STREAM_NOT_FOUND;
 }
 
+/** The stream was tombstoned: it can be neither read nor appended to. */
+export function isDeletedStream(error: unknown): boolean {
+  return property(error, 'type') === ErrorType.STREAM_DELETED;
+}
+
 /** How the client reports a read that found nobody, and just so one whose argument the server refused (defect 7). */
 export function isUnavailable(error: unknown): boolean {
   return property(error, 'type') === ErrorType.UNAVAILABLE;

@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { randomUUID } from 'node:crypto';
 import {
   streamName,
-  type Actor,
   type Decision,
   type Fact,
   type FactMetadata,
@@ -10,7 +9,8 @@ import {
 } from '#libs/kernel';
 import { LaterRelease, type Catalogue } from './catalogue.js';
 import { encode } from './codec.js';
-import { Connection, type Appended, type ExpectedRevision, type Page } from './connection.js';
+import { metadataOf, type CommandContext } from './command-context.js';
+import { Connection, type Appended, type ExpectedRevision } from './connection.js';
 import {
   EventStoreUnavailable,
   ImpossibleRead,
@@ -20,26 +20,16 @@ import {
 } from './errors.js';
 import { eventId } from './event-id.js';
 import { worst, type EventLogHealth } from './health.js';
+import type { Page } from './reads.js';
+import { keepNewest } from './retention.js';
+import { retry } from './retry.js';
 import { Subscription, type SubscriptionHandler } from './subscription.js';
 
 /** Events of one page of `$all`: the client decodes about 50,000 a second, so a page is some 40 ms of one core. */
 const ALL_PAGE = 2_048;
 const STREAM_PAGE = 512;
-/** A call is made again (an append with the same bytes) for this long: an election takes 0.6-1.7 s, gRPC waits 1 s to reconnect. */
-const RETRY_FOR_MS = 2_500;
-const RETRY_AFTER_MS = 250;
 /** Somebody else wrote to the stream this often in a row: more is a fault, not a race. */
 const CONFLICTS_MAX = 20;
-
-/** Who makes a command, for the metadata of its events. */
-export interface CommandContext {
-  /** UUID of this command: the name space of its event ids. */
-  readonly commandId: string;
-  readonly actor: Actor;
-  readonly correlationId: string;
-  readonly network?: string;
-  readonly bodyHash?: string;
-}
 
 export interface Transacted<State, F extends Fact> {
   /** The state with the new facts folded in. */
@@ -90,7 +80,7 @@ export class EventLog {
   health(): EventLogHealth {
     return {
       append: this.connection.appendHealth.health,
-      read: this.connection.readHealth.health,
+      read: this.connection.reads.health.health,
       subscription: worst([...this.subscriptions].map(({ health }) => health)),
     };
   }
@@ -134,6 +124,47 @@ export class EventLog {
     }
   }
 
+  /**
+   * Appends one fact if the stream is at `revision` (-1: does not exist), or at whatever it is. One attempt, with an event id
+   * that no other call has: it is stored once or not at all, and what it counts for may be counted from before this call.
+   * Rejects on any failure and after `withinMs`, with EventStoreUnavailable when it may have been stored, or may yet be.
+   */
+  async appendOnce<State, F extends Fact>(
+    kind: StreamKind<State, F>,
+    id: string,
+    fact: F,
+    context: CommandContext,
+    withinMs: number,
+    revision?: bigint,
+  ): Promise<Appended> {
+    const stream = streamName(kind.category, id);
+    const event = encode(randomUUID(), fact, this.metadata(kind, fact, context));
+    const expected = revision === undefined ? 'any' : expectedAt(revision);
+    try {
+      return await this.connection.appendAhead(stream, event, withinMs, expected);
+    } catch (error) {
+      throw isTransient(error) ? new EventStoreUnavailable(`append to ${stream}`, error) : error;
+    }
+  }
+
+  /**
+   * Makes the store keep only the newest `count` events of a stream, which need not exist yet; does nothing when it does so
+   * already. Once the answer has resolved, what is appended is kept so.
+   */
+  async keepNewest(
+    kind: Pick<StreamKind<never, Fact>, 'category'>,
+    id: string,
+    count: number,
+  ): Promise<void> {
+    await keepNewest(this.connection, streamName(kind.category, id), count);
+  }
+
+  /** Destroys a stream for good: nothing can be read from it or appended to it again. Of a stream that is gone, it does nothing. */
+  async destroy(kind: Pick<StreamKind<never, Fact>, 'category'>, id: string): Promise<void> {
+    const stream = streamName(kind.category, id);
+    await retry(`destroy ${stream}`, () => this.connection.tombstone(stream));
+  }
+
   /** All events of a stream, and the state they fold into. Throws LaterRelease when that state could lack something. */
   async read<State, F extends Fact>(kind: StreamKind<State, F>, id: string): Promise<StreamRead<State>> {
     const { facts: events, last } = await this.readToEnd(streamName(kind.category, id));
@@ -157,8 +188,8 @@ export class EventLog {
   ): Promise<readonly RecordedFact[]> {
     let from = after;
     for (;;) {
-      const page = await this.retry('read all', () =>
-        this.connection.readAllPage(from, prefixes(categories), ALL_PAGE + 1),
+      const page = await retry('read all', () =>
+        this.connection.reads.all(from, prefixes(categories), ALL_PAGE + 1),
       );
       const { facts, obstacle } = this.catalogue.upToObstacle(
         page.facts.filter(({ position }) => position !== after),
@@ -173,9 +204,7 @@ export class EventLog {
   /** The event at exactly this position; undefined when there is none. Asks without filter, as any event may stand there. */
   async eventAt(position: bigint): Promise<RecordedFact | undefined> {
     try {
-      const { facts } = await this.retry('read all', () =>
-        this.connection.readAllPage(position, undefined, 1),
-      );
+      const { facts } = await retry('read all', () => this.connection.reads.all(position, undefined, 1));
       return facts[0]?.position === position ? facts[0] : undefined;
     } catch (error) {
       if (error instanceof ImpossibleRead) return undefined;
@@ -214,8 +243,8 @@ export class EventLog {
     let last: Page['last'];
     for (;;) {
       const from = (last?.revision ?? -1n) + 1n;
-      const page = await this.retry(`read ${stream}`, () =>
-        this.connection.readStreamPage(stream, from, STREAM_PAGE),
+      const page = await retry(`read ${stream}`, () =>
+        this.connection.reads.stream(stream, from, STREAM_PAGE),
       );
       facts.push(...page.facts);
       last = page.last ?? last;
@@ -231,59 +260,36 @@ export class EventLog {
     context: CommandContext,
   ): Promise<Transacted<State, F>> {
     const stream = streamName(kind.category, id);
-    const expected = read.revision === -1n ? 'no_stream' : read.revision;
-    const appended = await this.append(stream, facts, expected, context, kind.critical);
+    const events = facts.map((fact, index) =>
+      encode(eventId(context.commandId, stream, index, fact), fact, this.metadata(kind, fact, context)),
+    );
+    const appended = await this.append(stream, events, expectedAt(read.revision));
     return { state: facts.reduce(kind.evolve, read.state), facts, ...appended };
   }
 
   private async append(
     stream: string,
-    facts: readonly Fact[],
+    events: ReturnType<typeof encode>[],
     expected: ExpectedRevision,
-    context: CommandContext,
-    critical?: ReadonlySet<string>,
   ): Promise<Appended> {
-    const events = facts.map((fact, index) =>
-      encode(
-        eventId(context.commandId, stream, index, fact),
-        fact,
-        metadata(context, this.catalogue.versionOf(fact.type), critical?.has(fact.type) ?? false),
-      ),
-    );
     try {
-      return await this.retry(`append to ${stream}`, () => this.connection.append(stream, events, expected));
+      return await retry(`append to ${stream}`, () => this.connection.append(stream, events, expected));
     } catch (error) {
       throw isRevisionConflict(error) ? new RevisionConflict(stream) : error;
     }
   }
 
-  private async retry<Result>(operation: string, call: () => Promise<Result>): Promise<Result> {
-    const startedAt = performance.now();
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await call();
-      } catch (error) {
-        if (!isTransient(error)) throw error;
-        // A call that ran into its own deadline (5 s) is made a second time all the same: the answer may only have been lost.
-        const isOver = attempt > 1 && performance.now() - startedAt > RETRY_FOR_MS;
-        if (isOver) throw new EventStoreUnavailable(operation, error);
-        await delay(RETRY_AFTER_MS);
-      }
-    }
+  private metadata<F extends Fact>(
+    { critical }: Pick<StreamKind<never, F>, 'critical'>,
+    { type }: F,
+    context: CommandContext,
+  ): FactMetadata {
+    return metadataOf(context, this.catalogue.versionOf(type), critical?.has(type) ?? false);
   }
 }
 
-function metadata(context: CommandContext, schemaVersion: number, critical: boolean): FactMetadata {
-  const { commandId, actor, correlationId, network, bodyHash } = context;
-  return {
-    schemaVersion,
-    actor,
-    correlationId,
-    causationId: commandId,
-    ...(network === undefined ? {} : { network }),
-    ...(bodyHash === undefined ? {} : { bodyHash }),
-    ...(critical ? { critical } : {}),
-  };
+function expectedAt(revision: bigint): ExpectedRevision {
+  return revision === -1n ? 'no_stream' : revision;
 }
 
 function prefixes(categories: readonly string[]): string[] {

@@ -1,6 +1,8 @@
 export { Catalogue, LaterRelease } from './catalogue.js';
-export { RevisionConflict, EventStoreUnavailable } from './errors.js';
-export { EventLog, type CommandContext, type StreamRead, type Transacted } from './event-log.js';
+export { isDeletedStream, RevisionConflict, EventStoreUnavailable } from './errors.js';
+export type { CommandContext } from './command-context.js';
+export { EventLog, type StreamRead, type Transacted } from './event-log.js';
+export type { Appended } from './connection.js';
 export type { EventLogHealth, PartHealth } from './health.js';
 export { installation, readLogId, restartLog, startLog } from './installation-log.js';
 export { publishConnection, readPublishedConnection } from './published-connection.js';

@@ -1,5 +1,6 @@
 import { describeFacts, type Fact, type StreamKind } from '#libs/kernel';
-import type { CommandContext, EventLog } from './event-log.js';
+import type { CommandContext } from './command-context.js';
+import type { EventLog } from './event-log.js';
 
 /** The first event of every log, and again after every restore: its random id says which log this is. */
 export type LogStarted = Fact<'LogStarted', { readonly at: string; readonly logId: string }>;

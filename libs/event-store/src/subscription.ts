@@ -1,16 +1,18 @@
 import type { AllStreamResolvedEvent } from '@kurrent/kurrentdb-client';
 import type { RecordedFact } from '#libs/kernel';
 import { decodeAll } from './codec.js';
-import { ANSWER_WITHIN_MS, type Connection } from './connection.js';
+import type { Connection, OpenSubscription } from './connection.js';
+import { ANSWER_WITHIN_MS } from './deadline.js';
 import { OwnDeadline, SubscriptionEnded } from './errors.js';
 import { HealthRecord, type PartHealth } from './health.js';
+import { jittered } from './retry.js';
 
 export interface SubscriptionHandler {
   /** Events in log order, each once. Must not throw: an error here ends the subscription through `onFailure`. */
   readonly onEvents: (events: readonly RecordedFact[]) => void;
   /** The store says that nothing newer exists; everything before was handed to `onEvents`. Comes again after reconnects. */
   readonly onCaughtUp?: () => void;
-  /** The connection was lost; the subscription tries again by itself. */
+  /** The connection was lost, or never made; the subscription tries again by itself. Comes once until it is back. */
   readonly onInterrupted?: (error: unknown) => void;
   /**
    * Nothing more is delivered: `onEvents` threw, an event cannot be read, or (LaterRelease) the next one narrows access in
@@ -19,22 +21,26 @@ export interface SubscriptionHandler {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** First pause before a new try, doubled up to the largest. */
+/**
+ * First pause before a new try, doubled up to the largest: a gate holds requests for 1 s at most, and goes on only when its
+ * subscription has delivered. Each is shortened at random, so that the gates do not come back all at once.
+ */
 const BACKOFF_FIRST_MS = 50;
-const BACKOFF_MAX_MS = 2_000;
+const BACKOFF_MAX_MS = 250;
 
 /**
  * Follows `$all` from a position. The client's subscription never resumes: it sends one `error` and no `end`
- * (EVENT-STORE.md, defect 5), so this one opens a new one after the last event delivered, on a new client object.
+ * (EVENT-STORE.md, defect 5), so this one opens a new one after the last event delivered, on a new connection.
  * Events that arrive in one turn of the loop are delivered together.
  */
 export class Subscription {
   private readonly healthRecord = new HealthRecord();
-  private current: ReturnType<Connection['subscribe']> | undefined;
+  private current: OpenSubscription | undefined;
   private pending: AllStreamResolvedEvent[] = [];
   private caughtUpPending = false;
   private flushScheduled = false;
   private closed = false;
+  private isAway = false;
   /** Of the next try, or of the wait for the confirmation of this one. */
   private timer: NodeJS.Timeout | undefined;
   private backoffMs = BACKOFF_FIRST_MS;
@@ -79,6 +85,7 @@ export class Subscription {
 
   private confirmed(): void {
     clearTimeout(this.timer);
+    this.isAway = false;
     this.healthRecord.answered();
   }
 
@@ -127,15 +134,15 @@ export class Subscription {
     clearTimeout(this.timer);
     this.flush();
     if (this.closed) return;
-    const renew = this.current!.renew;
+    const { renew } = this.current!;
     this.abandon();
+    renew();
     this.healthRecord.failed(error);
-    this.handler.onInterrupted?.(error);
-    this.timer = setTimeout(() => {
-      renew();
-      this.open();
-    }, this.backoffMs);
+    this.timer = setTimeout(() => this.open(), jittered(this.backoffMs));
     this.backoffMs = Math.min(this.backoffMs * 2, BACKOFF_MAX_MS);
+    const isNew = !this.isAway;
+    this.isAway = true;
+    if (isNew) this.handler.onInterrupted?.(error);
   }
 
   /** What still comes from the client's subscription is no longer ours. */

@@ -1,8 +1,11 @@
 import type { Fact } from './fact.js';
 import type { StreamKind } from './stream.js';
 
-/** JSON types of a fact's fields. `time`: RFC 3339 UTC with milliseconds; `labels`: an object whose values are texts. */
-export type FieldKind = 'time' | 'text' | 'labels';
+/**
+ * JSON types of a fact's fields. `time`: RFC 3339 UTC with milliseconds; `labels`: an object whose values are texts;
+ * `texts`: a list of texts; `number`: a finite one; `object` and `objects`: one or a list, described in the field's meaning.
+ */
+export type FieldKind = 'time' | 'text' | 'labels' | 'texts' | 'number' | 'boolean' | 'object' | 'objects';
 
 /** A field of a fact's data: its JSON type, and what it means. */
 export type Field = readonly [kind: FieldKind | `${FieldKind} or null`, meaning: string];

@@ -4,4 +4,5 @@ export * from './fact.js';
 export * from './fact-type.js';
 export * from './key-format.js';
 export * from './refusal.js';
+export * from './roles.js';
 export * from './stream.js';
