@@ -1,8 +1,10 @@
-import { authorize, type Action, type Decision } from './authorize.js';
+import { authorize, type Asked, type Decision } from './authorize.js';
 import type { Credentials } from './credentials.js';
-import { Grants, type Grant } from './grants.js';
+import { Grants, type Grant, type GrantRights } from './grants.js';
 import { Hosts } from './hosts.js';
 import { epochMilliseconds } from './instant.js';
+import type { Rights } from './narrowing.js';
+import { RegistryTraits, serveReadsForMs } from './registry-traits.js';
 
 /** How long the hash of a revoked or expired key stays, so that its holder is told the true reason: 90 days. */
 export const ENDED_KEYS_KEPT_MS = 90 * 86_400_000;
@@ -17,29 +19,36 @@ export interface AccessFact {
   readonly position: bigint;
 }
 
-interface TimedData {
-  readonly at: string;
-}
-interface RegistryCreatedData {
-  readonly slug: string;
-}
-interface HostAddedData {
-  readonly host: string;
-}
-interface KeyGeneratedData {
-  readonly registry: string;
-  readonly permission: Grant['permission'];
-  readonly secretHash: string;
-  readonly expiresAt: string | null;
+/** What the model reads of each type of fact that says something about access. Each has its time beside, as `at`. */
+interface AccessFacts {
+  readonly RegistryCreated: { readonly slug: string };
+  readonly HostAdded: { readonly host: string };
+  readonly HostRemoved: { readonly host: string };
+  readonly RegistryUpstreamChanged: { readonly upstream: string | null };
+  readonly RegistryPolicyChanged: { readonly policy: { readonly serveReadsFor: string | null } };
+  readonly KeyGenerated: Rights & { readonly registry: string; readonly secretHash: string };
+  readonly KeyChanged: { readonly changes: Partial<Rights> };
+  readonly KeySuspended: object;
+  readonly KeyResumed: object;
+  readonly KeyRevoked: object;
+  readonly KeyExpired: object;
 }
 
-const KNOWN_TYPES: ReadonlySet<string> = new Set([
-  'RegistryCreated',
-  'HostAdded',
-  'KeyGenerated',
-  'KeyRevoked',
-  'KeyExpired',
-]);
+/** Changes the model by a fact of each type: `id` is its stream's, `at` its time in ms since the epoch. */
+type Changes = {
+  readonly [Type in keyof AccessFacts]: (id: string, data: AccessFacts[Type], at: number) => void;
+};
+type AnyChange = (id: string, data: object, at: number) => void;
+
+/** A registry as a row of the read-model file has it. */
+export interface LoadedRegistry {
+  readonly id: string;
+  readonly slug: string;
+  /** Origin of the registry behind the gate that it has to itself; undefined: the shared one. */
+  readonly upstream: string | undefined;
+  /** Milliseconds for which reads go on without a lease; 0 = not at all. */
+  readonly serveReadsForMs: number;
+}
 
 /**
  * The read model of authorization: grants and hosts of one process, owned by whoever feeds it from the log.
@@ -49,6 +58,21 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
 export class AccessModel {
   readonly grants = new Grants();
   readonly #hosts: Hosts;
+  readonly #traits = new RegistryTraits();
+  readonly #changes: Changes = {
+    RegistryCreated: (id, { slug }) => this.#hosts.addSlug(slug, id),
+    HostAdded: (id, { host }) => this.#hosts.addHost(host, id),
+    HostRemoved: (id, { host }) => this.#hosts.removeHost(host, id),
+    RegistryUpstreamChanged: (id, { upstream }) => this.#traits.setUpstream(id, upstream),
+    RegistryPolicyChanged: (id, { policy }) =>
+      this.#traits.setServeReadsFor(id, serveReadsForMs(policy.serveReadsFor)),
+    KeyGenerated: (id, data) => this.grants.add(grantOf(id, data)),
+    KeyChanged: (id, { changes }) => this.grants.change(id, rightsIn(changes)),
+    KeySuspended: (id) => this.grants.suspend(id),
+    KeyResumed: (id) => this.grants.resume(id),
+    KeyRevoked: (id, _, at) => this.grants.revoke(id, at),
+    KeyExpired: (id, _, at) => this.grants.expire(id, at),
+  };
   #position = -1n;
   #newestFactAt = -Infinity;
 
@@ -62,8 +86,10 @@ export class AccessModel {
     return this.#position;
   }
 
-  loadRegistry(row: { readonly id: string; readonly slug: string }): void {
-    this.#hosts.addSlug(row.slug, row.id);
+  loadRegistry({ id, slug, upstream, serveReadsForMs }: LoadedRegistry): void {
+    this.#hosts.addSlug(slug, id);
+    this.#traits.setUpstream(id, upstream ?? null);
+    this.#traits.setServeReadsFor(id, serveReadsForMs);
   }
 
   loadHost(row: { readonly host: string; readonly registry: string }): void {
@@ -90,9 +116,10 @@ export class AccessModel {
    */
   apply(fact: AccessFact): void {
     if (fact.position <= this.#position) return;
-    if (KNOWN_TYPES.has(fact.type)) {
-      this.#change(fact);
-      const at = epochMilliseconds((fact.data as TimedData).at);
+    if (Object.hasOwn(this.#changes, fact.type)) {
+      const at = epochMilliseconds((fact.data as { readonly at: string }).at);
+      const change = this.#changes[fact.type as keyof Changes] as AnyChange;
+      change(fact.id, fact.data, at);
       this.#newestFactAt = Math.max(this.#newestFactAt, at);
     }
     this.#position = fact.position;
@@ -103,44 +130,68 @@ export class AccessModel {
     return this.#hosts.registryOf(hostHeader);
   }
 
+  /** Origin of the registry behind the gate that this registry has to itself; undefined: the one that all share. */
+  upstreamOf(registry: string): string | undefined {
+    return this.#traits.upstreamOf(registry);
+  }
+
+  /** How long (ms) the registry's policy lets reads go on at a gate without a lease, at most 15 minutes; 0 = not at all. */
+  serveReadsForOf(registry: string): number {
+    return this.#traits.serveReadsForOf(registry);
+  }
+
   /**
-   * Under which prefix (`<slug>/`) the registry's repositories stand in the store behind the gate; no other registry has it.
-   * Throws for a registry without a slug of its own, so that none of its requests is passed on.
+   * What stands before the registry's repositories in the store behind the gate: `<slug>/`, which no other registry has, in
+   * the store that all share, and nothing in one of its own. Ask for it and for `upstreamOf` in one synchronous step.
+   * Throws for a registry that has neither a store nor a slug of its own, so that none of its requests is passed on.
    */
   repositoryPrefixOf(registry: string): string {
+    if (this.upstreamOf(registry) !== undefined) return '';
     const prefix = this.#hosts.prefixOf(registry);
     if (prefix === undefined) throw new Error(`the registry ${registry} has no slug of its own`);
     return prefix;
   }
 
-  /** Decides a request at the clock's time `now` (ms since the epoch), or at that of the newest fact if it is later. */
-  authorize(credentials: Credentials, registry: string, action: Action, now: number): Decision {
-    return authorize(this.grants, credentials, registry, action, Math.max(now, this.#newestFactAt));
+  /**
+   * Decides a request at the clock's time `now` (ms since the epoch), or at that of the newest fact if it is later.
+   * `address` is the client's IP address; undefined where it is not known, which no key that is restricted to networks takes.
+   */
+  authorize(
+    credentials: Credentials,
+    registry: string,
+    asked: Asked,
+    address: string | undefined,
+    now: number,
+  ): Decision {
+    return authorize(this.grants, credentials, registry, asked, address, Math.max(now, this.#newestFactAt));
+  }
+
+  /**
+   * Whether the key's restrictions leave it the repository: for what a request that was allowed reaches beside the one in
+   * its path (the source of a mount, the entries of the catalog). An unknown key reaches nothing.
+   */
+  reaches(keyId: string, repository: string): boolean {
+    const row = this.grants.find(keyId);
+    return row !== -1 && this.grants.restrictionsOf(row)?.reaches(repository) !== false;
   }
 
   /** Drops the keys that ended more than ENDED_KEYS_KEPT_MS before `now` (ms since the epoch); returns their number. */
   forgetEnded(now: number): number {
     return this.grants.forgetEndedBefore(now - ENDED_KEYS_KEPT_MS);
   }
-
-  #change({ type, data, id }: AccessFact): void {
-    switch (type) {
-      case 'RegistryCreated':
-        return this.#hosts.addSlug((data as RegistryCreatedData).slug, id);
-      case 'HostAdded':
-        return this.#hosts.addHost((data as HostAddedData).host, id);
-      case 'KeyGenerated':
-        return this.grants.add(grantOf(id, data as KeyGeneratedData));
-      case 'KeyRevoked':
-        return this.grants.revoke(id, epochMilliseconds((data as TimedData).at));
-      case 'KeyExpired':
-        return this.grants.expire(id, epochMilliseconds((data as TimedData).at));
-    }
-  }
 }
 
-function grantOf(id: string, data: KeyGeneratedData): Grant {
-  const { registry, permission, secretHash } = data;
-  const expiresAt = data.expiresAt === null ? null : epochMilliseconds(data.expiresAt);
-  return { id, registry, permission, secretHash, expiresAt, state: 'active', revokedAt: null };
+function grantOf(id: string, data: AccessFacts['KeyGenerated']): Grant {
+  const { registry, permission, secretHash, expiresAt, repositories, networks } = data;
+  const rights = { permission, expiresAt: timeOf(expiresAt), repositories, networks };
+  return { id, registry, secretHash, ...rights, state: 'active', revokedAt: null };
+}
+
+/** What a gate decides by of what was changed; names and the like are left out. */
+function rightsIn({ expiresAt, ...others }: Partial<Rights>): Partial<GrantRights> {
+  return expiresAt === undefined ? others : { ...others, expiresAt: timeOf(expiresAt) };
+}
+
+function timeOf(text: string | null): number | null {
+  return text === null ? null : epochMilliseconds(text);
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { formatKey, hashSecret } from '#libs/kernel';
-import { AccessModel, ENDED_KEYS_KEPT_MS } from './access-model.js';
-import type { Action, Verdict } from './authorize.js';
+import { AccessModel } from './access-model.js';
+import type { Action, Asked, Decision, Verdict } from './authorize.js';
 import { parseCredentials, type Credentials } from './credentials.js';
 
 const ID = 'drk_0123456789abcdef';
@@ -25,11 +25,19 @@ function happens(type: string, id: string, data: object): void {
 
 function generated(changes: object = {}): void {
   const data = { registry: REGISTRY, permission: 'read', secretHash: hashSecret(SECRET), expiresAt: null };
-  happens('KeyGenerated', ID, { ...data, ...changes });
+  happens('KeyGenerated', ID, { ...data, repositories: [], networks: [], ...changes });
+}
+
+function asking(action: Action): Asked {
+  return { action, repository: action === 'login' || action === 'catalog' ? undefined : 'team/api' };
+}
+
+function decide(asked: Asked, address?: string): Decision {
+  return model.authorize(KEY, REGISTRY, asked, address, NOW);
 }
 
 function verdict(action: Action = 'pull', now = NOW, registry = REGISTRY): Verdict {
-  return model.authorize(KEY, registry, action, now).verdict;
+  return model.authorize(KEY, registry, asking(action), undefined, now).verdict;
 }
 
 beforeEach(() => {
@@ -39,9 +47,9 @@ beforeEach(() => {
 
 describe('authorize', () => {
   it.each([
-    ['read', ['login', 'pull']],
-    ['read-write', ['login', 'pull', 'push']],
-    ['read-write-delete', ['login', 'pull', 'push', 'delete']],
+    ['read', ['login', 'catalog', 'pull']],
+    ['read-write', ['login', 'catalog', 'pull', 'push']],
+    ['read-write-delete', ['login', 'catalog', 'pull', 'push', 'delete']],
   ])('lets a %s key do %j and nothing else', (permission, allowed) => {
     generated({ permission });
     for (const action of ['login', 'pull', 'push', 'delete', 'catalog'] as const) {
@@ -51,12 +59,9 @@ describe('authorize', () => {
 
   it('names the key only to whoever proved its secret', () => {
     generated();
-    expect(model.authorize(KEY, REGISTRY, 'push', NOW)).toEqual({
-      verdict: 'not_permitted',
-      proven: true,
-      keyId: ID,
-      permission: 'read',
-    });
+    const proven = { proven: true, keyId: ID, permission: 'read' };
+    expect(decide(asking('pull'))).toEqual({ verdict: 'allowed', ...proven });
+    expect(decide(asking('push'))).toEqual({ verdict: 'not_permitted', denied: 'permission', ...proven });
     const strangers: [Credentials, Verdict][] = [
       [{ kind: 'none' }, 'no_credentials'],
       [{ kind: 'malformed' }, 'malformed'],
@@ -65,7 +70,7 @@ describe('authorize', () => {
       [credentialsOf(ID, 'T'.repeat(43)), 'wrong_secret'],
     ];
     for (const [credentials, expected] of strangers) {
-      expect(model.authorize(credentials, REGISTRY, 'pull', NOW)).toEqual({
+      expect(model.authorize(credentials, REGISTRY, asking('pull'), '10.0.0.1', NOW)).toEqual({
         verdict: expected,
         proven: false,
       });
@@ -76,7 +81,10 @@ describe('authorize', () => {
     generated({ expiresAt: AT });
     happens('KeyRevoked', ID, { registry: REGISTRY });
     const wrong = credentialsOf(ID, 'T'.repeat(43));
-    expect(model.authorize(wrong, 'reg_b', 'pull', NOW)).toEqual({ verdict: 'wrong_secret', proven: false });
+    expect(model.authorize(wrong, 'reg_b', asking('pull'), undefined, NOW)).toEqual({
+      verdict: 'wrong_secret',
+      proven: false,
+    });
   });
 
   it('refuses a key on the host of another registry, whatever its state', () => {
@@ -115,73 +123,58 @@ describe('authorize', () => {
       permission: 'read',
       secretHash: hashSecret(SECRET),
       expiresAt: NOW + 1,
+      repositories: [],
+      networks: [],
       state: 'suspended',
       revokedAt: null,
     });
     expect(verdict()).toBe('suspended');
     expect(verdict('pull', NOW + 1)).toBe('expired');
   });
-});
 
-describe('the access model', () => {
-  it('knows a registry by its slug and by its added hosts', () => {
-    happens('RegistryCreated', REGISTRY, { slug: 'myapp' });
-    happens('HostAdded', REGISTRY, { host: '127.0.0.1' });
-    model.loadRegistry({ id: 'reg_b', slug: 'other' });
-    model.loadHost({ host: 'images.example', registry: 'reg_b' });
-    expect(model.registryOfHost('myapp.registry.example:5000')).toBe(REGISTRY);
-    expect(model.registryOfHost('127.0.0.1:5000')).toBe(REGISTRY);
-    expect(model.registryOfHost('other.registry.example')).toBe('reg_b');
-    expect(model.registryOfHost('images.example')).toBe('reg_b');
-    expect(model.registryOfHost('unknown.example')).toBeUndefined();
+  it('decides by registry, state, network, permission and repository, in this order', () => {
+    generated({ repositories: ['team/*'], networks: ['10.0.0.0/8'] });
+    const outside: Asked = { action: 'push', repository: 'other' };
+    expect(decide(outside, '192.0.2.1')).toMatchObject({ verdict: 'network_refused' });
+    expect(decide(outside, '10.1.2.3')).toMatchObject({ verdict: 'not_permitted', denied: 'permission' });
+    expect(decide({ action: 'pull', repository: 'other' }, '10.1.2.3')).toEqual({
+      verdict: 'not_permitted',
+      denied: 'repository',
+      proven: true,
+      keyId: ID,
+      permission: 'read',
+    });
+    happens('KeySuspended', ID, { registry: REGISTRY });
+    expect(decide(outside, '192.0.2.1')).toMatchObject({ verdict: 'suspended' });
+    expect(model.authorize(KEY, 'reg_b', outside, '192.0.2.1', NOW)).toMatchObject({
+      verdict: 'wrong_registry',
+    });
   });
 
-  it('knows under which prefix the repositories of a registry stand, and fails for one that it does not know', () => {
-    happens('RegistryCreated', REGISTRY, { slug: 'myapp' });
-    model.loadRegistry({ id: 'reg_b', slug: 'other' });
-    expect(model.repositoryPrefixOf(REGISTRY)).toBe('myapp/');
-    expect(model.repositoryPrefixOf('reg_b')).toBe('other/');
-    expect(() => model.repositoryPrefixOf('reg_c')).toThrow('slug');
+  it('lets a key that is restricted to repositories sign in and list what it reaches, and use nothing else', () => {
+    generated({ repositories: ['team/*', 'base'] });
+    const pull = (repository: string | undefined) => decide({ action: 'pull', repository }).verdict;
+    expect([verdict('login'), verdict('catalog'), pull('team/api'), pull('base')]).toEqual(
+      Array(4).fill('allowed'),
+    );
+    expect([pull('team'), pull('team/a/b'), pull('bases'), pull(undefined)]).toEqual(
+      Array(4).fill('not_permitted'),
+    );
   });
 
-  it('does not apply again what was loaded, so that a forgotten key never comes back', () => {
-    generated();
-    const generation = { at: AT, registry: REGISTRY, permission: 'read', secretHash: hashSecret(SECRET) };
-    happens('KeyRevoked', ID, { registry: REGISTRY });
-    expect(model.forgetEnded(NOW + ENDED_KEYS_KEPT_MS)).toBe(1);
-    model.startAt(2n);
-    for (const replayed of [1n, 2n]) {
-      model.apply({
-        type: 'KeyGenerated',
-        id: ID,
-        data: { ...generation, expiresAt: null },
-        position: replayed,
-      });
-    }
-    expect(verdict()).toBe('unknown');
-    expect(model.position).toBe(2n);
+  it('refuses a key with networks from everywhere else, and where the address is not known', () => {
+    generated({ networks: ['10.0.0.0/8', '2001:db8::/32'] });
+    const from = (address?: string) => decide(asking('login'), address).verdict;
+    expect(['10.255.0.1', '::ffff:10.0.0.1', '2001:db8::1'].map(from)).toEqual(Array(3).fill('allowed'));
+    expect(
+      [undefined, '', '11.0.0.1', '2001:db9::1', '::1', 'unknown', '10.0.0.1, 10.0.0.2'].map(from),
+    ).toEqual(Array(7).fill('network_refused'));
   });
 
-  it('tells the holder of an ended key the true reason for 90 days, then forgets the key', () => {
-    generated();
-    happens('KeyRevoked', ID, { registry: REGISTRY });
-    expect(model.forgetEnded(NOW + 90 * DAY_MS - 1)).toBe(0);
-    expect(verdict()).toBe('revoked');
-    expect(model.forgetEnded(NOW + 90 * DAY_MS)).toBe(1);
-    expect(verdict()).toBe('unknown');
-  });
-
-  it('moves its position over types that it does not know, and changes nothing', () => {
-    generated();
-    happens('KeyPainted', ID, { at: 'not a time' });
-    expect(model.position).toBe(position);
-    expect(verdict()).toBe('allowed');
-  });
-
-  it('stops at a malformed fact instead of skipping it', () => {
-    const before = model.position;
-    expect(() => generated({ permission: 'admin' })).toThrow('permission');
-    expect(() => happens('KeyRevoked', ID, { at: 'yesterday' })).toThrow('RFC 3339');
-    expect(model.position).toBe(before);
+  it('refuses an action that it does not know', () => {
+    generated({ permission: 'read-write-delete' });
+    expect(decide({ action: 'mount' as Action, repository: 'team/api' })).toMatchObject({
+      verdict: 'not_permitted',
+    });
   });
 });

@@ -48,6 +48,14 @@ export function prefixedMountQuery(query: string, prefix: string): string {
   );
 }
 
+/**
+ * The query of a mount that `checkedMountQuery` let stand, without the mount: for a key that may not pull from where the blob
+ * is. The registry then opens an ordinary upload session.
+ */
+export function queryWithoutMount(query: string): string {
+  return withoutMount(readParameters(query));
+}
+
 function readParameters(query: string): Parameter[] {
   const parameters = query.slice(1).split('&').map(readParameter);
   return parameters.filter((parameter) => parameter !== undefined);

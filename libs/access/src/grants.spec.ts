@@ -16,6 +16,8 @@ function grant(number: number, changes: Partial<Grant> = {}): Grant {
     permission: 'read',
     secretHash: HASH,
     expiresAt: null,
+    repositories: [],
+    networks: [],
     state: 'active',
     revokedAt: null,
     ...changes,

@@ -72,6 +72,21 @@ describe('the host table', () => {
     expect(hosts.registryOf('later.registry.example')).toBe('reg_2');
   });
 
+  it('frees a host that its registry gives up, but never that of a slug nor one of another registry', () => {
+    const hosts = new Hosts('registry.example');
+    hosts.addSlug('myapp', 'reg_1');
+    hosts.addHost('shop.example', 'reg_1');
+    hosts.removeHost('shop.example', 'reg_2');
+    hosts.removeHost('myapp.registry.example', 'reg_1');
+    hosts.removeHost('not a host', 'reg_1');
+    expect(hosts.registryOf('shop.example')).toBe('reg_1');
+    hosts.removeHost('Shop.Example.', 'reg_1');
+    expect(hosts.registryOf('shop.example')).toBeUndefined();
+    expect(hosts.registryOf('myapp.registry.example')).toBe('reg_1');
+    hosts.addHost('shop.example', 'reg_2');
+    expect(hosts.registryOf('shop.example')).toBe('reg_2');
+  });
+
   it('gives every registry a prefix of its own: its slug and a slash', () => {
     const hosts = new Hosts('registry.example');
     hosts.addSlug('myapp', 'reg_1');

@@ -48,6 +48,13 @@ export class Hosts {
     if (!name?.endsWith(this.#suffix)) this.#add(name, registry);
   }
 
+  /** Frees a host that was added to the registry. That of a slug stays, and so does one that another registry has. */
+  removeHost(host: string, registry: string): void {
+    const name = normalizeHost(host);
+    if (name === undefined || name.endsWith(this.#suffix)) return;
+    if (this.#registries.get(name) === registry) this.#registries.delete(name);
+  }
+
   /** The registry that answers on the host named by a `Host` header; undefined for an unknown or malformed one. */
   registryOf(hostHeader: string | undefined): string | undefined {
     if (hostHeader === undefined) return undefined;
