@@ -53,6 +53,7 @@ async function generate(log: EventLog, id: string): Promise<bigint> {
   const data = {
     at, registry, registryRevision: '0', createdBy: 'usr_a', name: 'CI', permission: 'read' as const,
     secretHash: 'ab'.repeat(32), expiresAt: null, description: null, labels: {},
+    repositories: [], networks: [], expectedCountries: [],
   }; // prettier-ignore
   return (await log.create(keys, id, generateKey(data), context())).position;
 }

@@ -7,9 +7,12 @@ import { describe, expect, it } from '@jest/globals';
 import { AccessModel } from '#libs/access';
 import { catalogue, eventsPage } from '#libs/catalogue';
 import { installation } from '#libs/event-store';
+import { administrators, users } from '#libs/identity';
 import type { Fact, FactMetadata, Field, RecordedFact, StreamKind } from '#libs/kernel';
 import { keys } from '#libs/keys';
-import { findKey, findRegistry, keyTable, registryTable } from '#libs/read-models';
+import { leases } from '#libs/lease';
+import { subjects } from '#libs/personal-data';
+import { findKey, findRegistry, grantTable, keyTable, registryTable } from '#libs/read-models';
 import { hosts, registries, slugs } from '#libs/registries';
 import { Database } from '#libs/sqlite';
 import { temporaryDirectory } from './support/temporary-directory.js';
@@ -31,14 +34,38 @@ const versions = catalogue.types.flatMap(({ type, version }) =>
 );
 
 const kinds = Object.fromEntries(
-  [installation, slugs, hosts, registries, keys].map((kind) => [kind.category, kind]),
+  [installation, slugs, hosts, registries, keys, leases, users, administrators, subjects].map((kind) => [
+    kind.category,
+    kind,
+  ]),
 ) as unknown as Record<string, StreamKind<unknown, Fact>>;
 /** What has to have happened in the stream so that a fact of this type changes anything. */
-const BEFORE: Readonly<Record<string, string>> = {
-  Released: 'Reserved',
-  HostAdded: 'RegistryCreated',
-  KeyRevoked: 'KeyGenerated',
-  KeyExpired: 'KeyGenerated',
+const BEFORE: Readonly<Record<string, readonly string[]>> = {
+  Released: ['Reserved'],
+  HostAdded: ['RegistryCreated'],
+  HostRemoved: ['RegistryCreated', 'HostAdded'],
+  RegistryRenamed: ['RegistryCreated'],
+  RegistryUpstreamChanged: ['RegistryCreated'],
+  RegistryPolicyChanged: ['RegistryCreated'],
+  RegistryPlanChanged: ['RegistryCreated'],
+  MemberAdded: ['RegistryCreated'],
+  MemberRoleChanged: ['RegistryCreated', 'MemberAdded'],
+  MemberRemoved: ['RegistryCreated', 'MemberAdded'],
+  KeyChanged: ['KeyGenerated'],
+  KeySuspended: ['KeyGenerated'],
+  KeyResumed: ['KeyGenerated', 'KeySuspended'],
+  KeyRevoked: ['KeyGenerated'],
+  KeyRevocationProven: ['KeyGenerated', 'KeyRevoked'],
+  KeyExpired: ['KeyGenerated'],
+  UserInvited: ['UserRegistered'],
+  UserPasswordChanged: ['UserRegistered'],
+  UserDisabled: ['UserRegistered'],
+  UserEnabled: ['UserRegistered', 'UserDisabled'],
+  UserErased: ['UserRegistered'],
+  UserSignedIn: ['UserRegistered'],
+  AccessTokenIssued: ['UserRegistered'],
+  AccessTokenRevoked: ['UserRegistered', 'AccessTokenIssued'],
+  AdministratorWithdrawn: ['AdministratorGranted'],
 };
 
 function recorded(file: string, position = 1n): RecordedFact {
@@ -52,7 +79,17 @@ const matches: Readonly<Record<string, (value: unknown) => boolean>> = {
   time: (value) => typeof value === 'string' && new Date(value).toISOString() === value,
   text: (value) => typeof value === 'string',
   labels: (value) => Object.values(value as object).every((label) => typeof label === 'string'),
+  texts: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+  number: (value) => Number.isFinite(value),
+  boolean: (value) => typeof value === 'boolean',
+  object: isObject,
+  objects: (value) => Array.isArray(value) && value.every(isObject),
 };
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function isOfKind(value: unknown, [kind]: Field): boolean {
   const [name, orNull] = kind.split(' or ');
   return value === null ? orNull === 'null' : matches[name!]!(value);
@@ -106,8 +143,9 @@ describe('the golden files of stored events', () => {
   it.each(files)('%s folds: it changes the state of its stream', (file) => {
     const { type, category } = recorded(file);
     const { initial, evolve } = kinds[category]!;
-    const before =
-      BEFORE[type] === undefined ? [] : files.filter((one) => one.startsWith(`${BEFORE[type]}.`));
+    const before = (BEFORE[type] ?? []).flatMap((earlier) =>
+      files.filter((one) => one.startsWith(`${earlier}.`)),
+    );
     const state = before.map((one) => recorded(one)).reduce(evolve, initial);
     expect(evolve(state, recorded(file))).not.toEqual(state);
   });
@@ -116,9 +154,11 @@ describe('the golden files of stored events', () => {
     const directory = temporaryDirectory();
     const database = new Database(join(directory.path, 'models.sqlite'));
     const access = new AccessModel({ registryDomain: 'registry.localhost' });
-    const projections = [registryTable, keyTable];
+    const projections = [registryTable, keyTable, grantTable];
     for (const { schema } of projections) database.exec(schema);
-    const order = ['RegistryCreated', 'HostAdded', 'KeyGenerated', 'KeyExpired', 'KeyRevoked'];
+    const order = [
+      'RegistryCreated', 'HostAdded', 'KeyGenerated', 'KeyChanged', 'KeySuspended', 'KeyResumed', 'KeyExpired', 'KeyRevoked',
+    ]; // prettier-ignore
     const ordered = order.flatMap((type) => files.filter((file) => file.startsWith(`${type}.`)));
     const facts = ordered.map((file, index) => recorded(file, BigInt(index + 1)));
     for (const fact of facts) {
@@ -129,7 +169,11 @@ describe('the golden files of stored events', () => {
     }
     const [registry, key] = [facts[0]!.id, facts.at(-1)!.id];
     expect(findRegistry(database, 'myapp')).toMatchObject({ id: registry, hosts: ['images.example.com'] });
-    expect(findKey(database, registry, key)).toMatchObject({ status: 'revoked' });
+    expect(findKey(database, registry, key)).toMatchObject({
+      status: 'revoked',
+      name: 'CI',
+      repositories: ['team/**'],
+    });
     expect(access.registryOfHost('images.example.com')).toBe(registry);
     expect(access.grants.stateAt(access.grants.find(key), 0)).toBe('revoked');
     database.close();

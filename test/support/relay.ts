@@ -15,10 +15,11 @@ export class Relay {
   private latencyMs = 0;
   private server!: Server;
 
-  private constructor(private targetPort: number) {}
+  private constructor(private target: number | string) {}
 
-  static async to(targetPort: number): Promise<Relay> {
-    const relay = new Relay(targetPort);
+  /** `target`: a port on 127.0.0.1, or the path of a unix socket. */
+  static async to(target: number | string): Promise<Relay> {
+    const relay = new Relay(target);
     relay.server = createServer((client) => relay.accept(client));
     await new Promise<void>((resolve) => relay.server.listen(0, '127.0.0.1', resolve));
     return relay;
@@ -26,6 +27,11 @@ export class Relay {
 
   get port(): number {
     return (this.server.address() as AddressInfo).port;
+  }
+
+  /** How many go through it now. */
+  get connections(): number {
+    return this.pairs.size;
   }
 
   /** Ends all connections and refuses new ones. */
@@ -52,8 +58,8 @@ export class Relay {
   }
 
   /** Lets everything pass again, at full speed, to another port when one is given. */
-  open(targetPort = this.targetPort): void {
-    this.targetPort = targetPort;
+  open(target = this.target): void {
+    this.target = target;
     this.mode = 'open';
     this.latencyMs = 0;
     for (const { client, target } of this.pairs) [client, target].forEach((socket) => socket.resume());
@@ -66,10 +72,12 @@ export class Relay {
 
   private accept(client: Socket): void {
     if (this.mode === 'cut') return void client.destroy();
-    const target = connect(this.targetPort, '127.0.0.1');
+    const target = typeof this.target === 'string' ? connect(this.target) : connect(this.target, '127.0.0.1');
     const pair = { client, target };
     this.pairs.add(pair);
     for (const socket of [client, target]) {
+      // Otherwise small messages would wait for the acknowledgement of the one before, up to 40 ms each.
+      socket.setNoDelay();
       socket.on('error', () => undefined);
       socket.on('close', () => {
         this.pairs.delete(pair);

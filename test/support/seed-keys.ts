@@ -6,6 +6,8 @@ const IN_FLIGHT = 256;
 /** Every fourth key is revoked, so that a fifth of the events changes a row that is there. */
 const REVOKED_EVERY = 4;
 const REGISTRIES = 1_000;
+/** Every fifth key reaches some repositories from one network alone, each registry's from its own. */
+const RESTRICTED_EVERY = 5;
 const CREATED_AT = '2026-01-01T00:00:00.000Z';
 
 /** The key of a number: the same in every run. */
@@ -40,11 +42,16 @@ export async function seedKeys(connectionString: string, keys: number, first = 0
 function factsOf(number: number): NewRawEvent[] {
   const { registry, isRevoked } = seededKey(number);
   const secretHash = createHash('sha256').update(`secret-${number}`).digest('hex');
+  const place = number % REGISTRIES;
+  const isRestricted = number % RESTRICTED_EVERY === 0;
   const generated = event('KeyGenerated', {
     at: CREATED_AT, registry, registryRevision: '0', createdBy: 'usr_0000000000000001', name: `Key ${number}`,
     permission: 'read-write', secretHash, expiresAt: null, description: 'builds and publishes the images',
     labels: { team: `team-${number % 50}`, env: 'production' },
-  }); // prettier-ignore
+    repositories: isRestricted ? [`team-${number % 50}/**`] : [],
+    networks: isRestricted ? [`10.${place >> 8}.${place & 255}.0/24`] : [],
+    expectedCountries: [],
+  }, { schemaVersion: 2 }); // prettier-ignore
   const revoked = event('KeyRevoked', { at: '2026-02-01T00:00:00.000Z', registry }, { critical: true });
   return isRevoked ? [generated, revoked] : [generated];
 }

@@ -1,6 +1,17 @@
 import { Catalogue } from '#libs/event-store';
+import { administratorFacts, userFacts } from '#libs/identity';
 import { keyFacts } from '#libs/keys';
+import { leaseFacts } from '#libs/lease';
+import { subjectFacts } from '#libs/personal-data';
 import { registryFacts, reservationFacts } from '#libs/registries';
 
 /** Every event type of this release. A new domain library adds its facts here, for the server and the command line alike. */
-export const catalogue = new Catalogue([...keyFacts, ...registryFacts, ...reservationFacts]);
+export const catalogue = new Catalogue([
+  ...keyFacts,
+  ...registryFacts,
+  ...reservationFacts,
+  ...leaseFacts,
+  ...userFacts,
+  ...administratorFacts,
+  ...subjectFacts,
+]);

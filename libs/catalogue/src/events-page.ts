@@ -25,7 +25,7 @@ of unknown types are ignored.
 A \`time\` is RFC 3339 in UTC with milliseconds; \`labels\` are an object whose values are texts.
 `;
 
-/** The page docs/events.md, laid out as Prettier would. */
+/** The page docs/events.md. Prettier leaves it alone: it is as this makes it. */
 export function eventsPage(): string {
   const { types } = catalogue;
   return [INTRODUCTION, '## Overview\n', overview(types), ...types.map(chapter)].join('\n');

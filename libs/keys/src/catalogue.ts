@@ -18,7 +18,11 @@ export const keyFacts = describeFacts([keys], {
       expiresAt: ['time or null', 'From when on it is refused; null = never.'],
       description: ['text or null', 'What it is for.'],
       labels: ['labels', 'Names and values given by the owner.'],
+      repositories: ['texts', 'Patterns of the repositories that it reaches; empty = all of the registry.'],
+      networks: ['texts', 'Networks (CIDR) from which it is accepted; empty = all.'],
+      expectedCountries: ['texts', 'Countries from which its use is expected. Restricts nothing.'],
     },
+    upcasters: [unrestricted],
     example: {
       at: '2026-01-05T09:30:00.000Z',
       registry: 'reg_2Xb7Qm4TzR0aKd9P',
@@ -30,7 +34,36 @@ export const keyFacts = describeFacts([keys], {
       expiresAt: '2026-04-05T09:30:00.000Z',
       description: null,
       labels: { env: 'prod' },
+      repositories: ['team/*'],
+      networks: ['203.0.113.0/24'],
+      expectedCountries: [],
     },
+  },
+  KeyChanged: {
+    description: 'A key got other traits. What it may do can be more or less than before.',
+    fields: {
+      at: ['time', 'When it was changed.'],
+      registry,
+      changes: [
+        'object',
+        'What is different from then on, as in KeyGenerated: any of `name`, `description`, `labels`, `permission`, `expiresAt`, `repositories`, `networks`.',
+      ],
+    },
+    example: {
+      at: '2026-01-06T08:15:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      changes: { permission: 'read', networks: ['203.0.113.0/24'] },
+    },
+  },
+  KeySuspended: {
+    description: 'A key is refused until it is resumed.',
+    fields: { at: ['time', 'When it was suspended.'], registry },
+    example: { at: '2026-01-06T10:00:00.000Z', registry: 'reg_2Xb7Qm4TzR0aKd9P' },
+  },
+  KeyResumed: {
+    description: 'A suspended key is accepted again.',
+    fields: { at: ['time', 'When it was resumed.'], registry },
+    example: { at: '2026-01-06T11:30:00.000Z', registry: 'reg_2Xb7Qm4TzR0aKd9P' },
   },
   KeyRevoked: {
     description: 'A key was ended for ever.',
@@ -42,4 +75,46 @@ export const keyFacts = describeFacts([keys], {
     fields: { at: ['time', 'The moment from which it no longer worked: its `expiresAt`.'], registry },
     example: { at: '2026-04-05T09:30:00.000Z', registry: 'reg_2Xb7Qm4TzR0aKd9P' },
   },
+  KeyRevocationProven: {
+    description: 'No process accepts the revoked key any more. The first proof counts.',
+    fields: {
+      at: ['time', 'When it was proven.'],
+      registry,
+      position: ['text', 'Commit position of KeyRevoked.'],
+      members: [
+        'objects',
+        'Every process that might have accepted it: `incarnation`, `label`, and when it had applied the revocation (`appliedAt`) or its lease had ended (`leaseEndedAt`), the other of the two being null.',
+      ],
+      durationMs: ['number', 'Milliseconds from the answer of the event store to the proof.'],
+      complete: [
+        'boolean',
+        'Whether `members` is everyone; else it took as long as any lease that was not known.',
+      ],
+      serveReadsFor: [
+        'text or null',
+        "How long reads may go on at a gate without a lease (ISO 8601) by the registry's policy; null: not at all.",
+      ],
+    },
+    example: {
+      at: '2026-01-06T16:02:11.281Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      position: '4711',
+      members: [
+        {
+          incarnation: '7Yb2Lk9QwX4mRt0S',
+          label: 'gate-1',
+          appliedAt: '2026-01-06T16:02:11.279Z',
+          leaseEndedAt: null,
+        },
+      ],
+      durationMs: 27,
+      complete: true,
+      serveReadsFor: null,
+    },
+  },
 });
+
+/** Version 1 knew no restrictions: its keys have none. */
+function unrestricted(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { ...data, repositories: [], networks: [], expectedCountries: [] };
+}

@@ -1,27 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { given } from '../../../test/support/given.js';
-import { expireKey, generateKey, revokeKey } from './decisions.js';
-import { keys, type KeyFact, type KeyGenerated } from './key.js';
-
-const born = '2026-01-01T00:00:00.000Z';
-const expiresAt = '2026-02-01T00:00:00.000Z';
-const later = '2026-03-01T00:00:00.000Z';
-const data: KeyGenerated['data'] = {
-  at: born,
-  registry: 'reg_a',
-  registryRevision: '0',
-  createdBy: 'usr_a',
-  name: 'CI',
-  permission: 'read',
-  secretHash: 'ab'.repeat(32),
+import { expireKey, generateKey, proveRevocation, revokeKey } from './decisions.js';
+import { keys, type KeyFact } from './key.js';
+import {
+  born,
+  changed,
+  data,
+  expired,
   expiresAt,
-  description: null,
-  labels: {},
-};
-const generated: KeyFact = { type: 'KeyGenerated', data };
-const revoked: KeyFact = { type: 'KeyRevoked', data: { at: later, registry: 'reg_a' } };
-const expired: KeyFact = { type: 'KeyExpired', data: { at: expiresAt, registry: 'reg_a' } };
+  generated,
+  later,
+  proof,
+  proven,
+  registry,
+  resumed,
+  revoked,
+  suspended,
+} from './testing/facts.js';
 
 describe('generating a key', () => {
   it('records what was asked for', () => given(keys, []).when(generateKey(data)).then([generated]));
@@ -47,6 +43,7 @@ describe('revoking a key', () => {
   it('ends it', () => given(keys, [generated]).when(revoke).then([revoked]));
   it('ends an expired key too, since its holder may still have it', () =>
     given(keys, [generated, expired]).when(revoke).then([revoked]));
+  it('ends a suspended key', () => given(keys, [generated, suspended]).when(revoke).then([revoked]));
   it('twice adds nothing', () => given(keys, [generated, revoked]).when(revoke).quiet());
   it('refuses a key that does not exist', () => given(keys, []).when(revoke).refuses('not-found'));
   it('refuses a key of another registry as if it did not exist', () =>
@@ -55,11 +52,43 @@ describe('revoking a key', () => {
       .refuses('not-found'));
 });
 
+describe('proving a revocation', () => {
+  it('records the proof', () =>
+    given(keys, [generated, revoked]).when(proveRevocation(proof)).then([proven]));
+  it('again adds nothing: the first proof counts', () => {
+    const second = { ...proof, durationMs: 3_000 };
+    given(keys, [generated, revoked, proven]).when(proveRevocation(second)).quiet();
+    const again: KeyFact = { type: 'KeyRevocationProven', data: second };
+    const { state } = given(keys, [generated, revoked, proven, again]);
+    expect(state).toMatchObject({ proven: proof });
+  });
+  it.each<[string, KeyFact[]]>([
+    ['that is active', [generated]],
+    ['that is suspended', [generated, suspended]],
+    ['that has expired', [generated, expired]],
+  ])('refuses a key %s', (_, facts) => given(keys, facts).when(proveRevocation(proof)).refuses('conflict'));
+  it('refuses a missing key and one of another registry', () => {
+    given(keys, []).when(proveRevocation(proof)).refuses('not-found');
+    given(keys, [generated, revoked])
+      .when(proveRevocation({ ...proof, registry: 'reg_b' }))
+      .refuses('not-found');
+  });
+});
+
 describe('expiring a key', () => {
   it('records the moment of the expiry, whenever the sweep comes', () =>
     given(keys, [generated]).when(expireKey(later)).then([expired]));
   it('happens at the very millisecond', () =>
     given(keys, [generated]).when(expireKey(expiresAt)).then([expired]));
+  it('happens to a suspended key too', () =>
+    given(keys, [generated, suspended]).when(expireKey(later)).then([expired]));
+  it('goes by the expiry that the key has now', () => {
+    const longer = [generated, changed({ expiresAt: later })];
+    given(keys, longer).when(expireKey(expiresAt)).quiet();
+    given(keys, longer)
+      .when(expireKey(later))
+      .then([{ type: 'KeyExpired', data: { at: later, registry } }]);
+  });
   it('does not happen a millisecond before', () =>
     given(keys, [generated]).when(expireKey('2026-01-31T23:59:59.999Z')).quiet());
   it('twice adds nothing', () => given(keys, [generated, expired]).when(expireKey(later)).quiet());
@@ -72,7 +101,15 @@ describe('expiring a key', () => {
 
 describe('the state of a key', () => {
   it('is revoked for ever once it was revoked, whatever follows', () => {
-    const anyFact = fc.constantFrom(generated, revoked, expired);
+    const anyFact = fc.constantFrom(
+      generated,
+      revoked,
+      expired,
+      suspended,
+      resumed,
+      proven,
+      changed({ name: 'CD' }),
+    );
     fc.assert(
       fc.property(fc.array(anyFact), fc.array(anyFact), (before, after) => {
         const { state } = given(keys, [generated, ...before, revoked, ...after]);
@@ -80,6 +117,28 @@ describe('the state of a key', () => {
       }),
     );
   });
+
+  it('is expired for ever once that was recorded, unless it is revoked', () => {
+    const other = fc.constantFrom(
+      generated,
+      suspended,
+      resumed,
+      proven,
+      changed({ expiresAt: null, name: 'CD' }),
+    );
+    fc.assert(
+      fc.property(fc.array(other), fc.array(other), (before, after) => {
+        const { state } = given(keys, [generated, ...before, expired]);
+        expect(after.reduce(keys.evolve, state)).toEqual(state);
+      }),
+    );
+  });
+
+  it('is not passed over by a node of another release where it can have become less', () =>
+    expect([...keys.critical!].sort()).toEqual(['KeyChanged', 'KeyExpired', 'KeyRevoked', 'KeySuspended']));
+
+  it('is none as long as no key was generated', () =>
+    expect(given(keys, [changed({}), suspended, revoked, proven]).state).toEqual({ status: 'none' }));
 
   it('is not changed by an event type of a later release', () => {
     const unknown = { type: 'KeyPolished', data: { at: later } } as unknown as KeyFact;

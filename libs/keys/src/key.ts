@@ -1,12 +1,31 @@
 import type { Fact, StreamKind } from '#libs/kernel';
 
-/** What a key may do at the gate. Deleting needs the third. */
+/** What a key may do at the gate, from least to most: each includes those before it. Deleting needs the third. */
 export const PERMISSIONS = ['read', 'read-write', 'read-write-delete'] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
+/** What of a key can change in its life: how people know it, and what it may do. */
+export interface KeyTraits {
+  readonly name: string;
+  readonly description: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly permission: Permission;
+  /** From when on it is refused; null = never. */
+  readonly expiresAt: string | null;
+  /** Patterns of repositories; empty = all of the registry. Their order means nothing. */
+  readonly repositories: readonly string[];
+  /** Networks from which it is accepted; empty = all. Their order means nothing. */
+  readonly networks: readonly string[];
+}
+
+/** The names of the traits; the compiler sees to it that none is missing. */
+export const KEY_TRAITS = Object.keys({
+  name: true, description: true, labels: true, permission: true, expiresAt: true, repositories: true, networks: true,
+} satisfies Record<keyof KeyTraits, true>) as readonly (keyof KeyTraits)[]; // prettier-ignore
+
 export type KeyGenerated = Fact<
   'KeyGenerated',
-  {
+  KeyTraits & {
     readonly at: string;
     /** `reg_…` */
     readonly registry: string;
@@ -14,57 +33,105 @@ export type KeyGenerated = Fact<
     readonly registryRevision: string;
     /** Actor id of the creator. */
     readonly createdBy: string;
-    readonly name: string;
-    readonly permission: Permission;
     /** SHA-256 of the secret, hex. Redacted from every answer. */
     readonly secretHash: string;
-    readonly expiresAt: string | null;
-    readonly description: string | null;
-    readonly labels: Readonly<Record<string, string>>;
+    /** Only feeds the alerts: restricts nothing. */
+    readonly expectedCountries: readonly string[];
   }
 >;
+/** `changes` has what is different from then on, and nothing else. */
+export type KeyChanged = Fact<
+  'KeyChanged',
+  { readonly at: string; readonly registry: string; readonly changes: Partial<KeyTraits> }
+>;
+export type KeySuspended = Fact<'KeySuspended', { readonly at: string; readonly registry: string }>;
+export type KeyResumed = Fact<'KeyResumed', { readonly at: string; readonly registry: string }>;
 export type KeyRevoked = Fact<'KeyRevoked', { readonly at: string; readonly registry: string }>;
 /** `at` is the moment from which the key no longer worked. */
 export type KeyExpired = Fact<'KeyExpired', { readonly at: string; readonly registry: string }>;
-export type KeyFact = KeyGenerated | KeyRevoked | KeyExpired;
 
-export type KeyState =
-  | { readonly status: 'none' }
-  | {
-      readonly status: 'active' | 'expired' | 'revoked';
-      readonly generated: KeyGenerated['data'];
-      readonly expiresAt: string | null;
-      readonly expiredAt: string | null;
-      readonly revokedAt: string | null;
-    };
+/** A process that might have let the revoked key in, and why it does not: one of the two times is there. */
+export interface ProvenMember {
+  readonly incarnation: string;
+  /** Its host, for people: two members may have the same. */
+  readonly label: string;
+  /** When it was known to have applied the revocation. */
+  readonly appliedAt: string | null;
+  /** When its lease had ended for certain. */
+  readonly leaseEndedAt: string | null;
+}
+export type KeyRevocationProven = Fact<
+  'KeyRevocationProven',
+  {
+    readonly at: string;
+    readonly registry: string;
+    /** Commit position of KeyRevoked, decimal. */
+    readonly position: string;
+    readonly members: readonly ProvenMember[];
+    /** From the store's answer to KeyRevoked on. */
+    readonly durationMs: number;
+    /** Whether `members` is everyone. Else the proof took as long as any lease that it may not have known. */
+    readonly complete: boolean;
+    /** ISO 8601: how long reads may go on at a gate without a lease, as the registry's policy allowed then; null = not at all. */
+    readonly serveReadsFor: string | null;
+  }
+>;
 
-/** Stream `key-drk_<16>`. Terminal states are sticky: nothing follows a revocation; a revocation may follow an expiry. */
+export type KeyFact =
+  KeyGenerated | KeyChanged | KeySuspended | KeyResumed | KeyRevoked | KeyExpired | KeyRevocationProven;
+
+/** A key that there is. Its traits are those of now; `generated` has those of its birth. */
+export interface ExistingKey extends KeyTraits {
+  readonly status: 'active' | 'suspended' | 'expired' | 'revoked';
+  readonly generated: KeyGenerated['data'];
+  readonly expiredAt: string | null;
+  readonly revokedAt: string | null;
+  /** What proved that the revocation holds everywhere; null until then. */
+  readonly proven: KeyRevocationProven['data'] | null;
+}
+export type KeyState = { readonly status: 'none' } | ExistingKey;
+
+/**
+ * Stream `key-drk_<16>`. Terminal states are sticky: after a revocation nothing but its proof follows; a revocation may
+ * follow an expiry; and nothing changes, suspends or resumes a key that has ended.
+ */
 export const keys: StreamKind<KeyState, KeyFact> = {
   category: 'key',
   initial: { status: 'none' },
-  critical: new Set(['KeyRevoked', 'KeyExpired']),
+  critical: new Set(['KeyChanged', 'KeySuspended', 'KeyRevoked', 'KeyExpired']),
   evolve(state, fact) {
+    if (state.status === 'none') return fact.type === 'KeyGenerated' ? born(fact.data) : state;
     switch (fact.type) {
       case 'KeyGenerated':
-        if (state.status !== 'none') return state;
-        return {
-          status: 'active',
-          generated: fact.data,
-          expiresAt: fact.data.expiresAt,
-          expiredAt: null,
-          revokedAt: null,
-        };
+        return state;
+      case 'KeyChanged':
+        return isLiving(state) ? { ...state, ...fact.data.changes } : state;
+      case 'KeySuspended':
+        return isLiving(state) ? { ...state, status: 'suspended' } : state;
+      case 'KeyResumed':
+        return isLiving(state) ? { ...state, status: 'active' } : state;
       case 'KeyRevoked':
-        if (state.status === 'none' || state.status === 'revoked') return state;
-        return { ...state, status: 'revoked', revokedAt: fact.data.at };
+        return state.status === 'revoked' ? state : { ...state, status: 'revoked', revokedAt: fact.data.at };
       case 'KeyExpired':
-        if (state.status !== 'active') return state;
-        return { ...state, status: 'expired', expiredAt: fact.data.at };
+        return isLiving(state) ? { ...state, status: 'expired', expiredAt: fact.data.at } : state;
+      case 'KeyRevocationProven':
+        return state.status === 'revoked' ? { ...state, proven: state.proven ?? fact.data } : state;
       default:
         return unknownFact(fact, state);
     }
   },
 };
+
+/** Whether no end of the key is recorded. Its time may be over all the same. */
+export function isLiving(state: ExistingKey): boolean {
+  return state.status === 'active' || state.status === 'suspended';
+}
+
+function born(data: KeyGenerated['data']): ExistingKey {
+  const { name, description, labels, permission, expiresAt, repositories, networks } = data;
+  const traits = { name, description, labels, permission, expiresAt, repositories, networks };
+  return { ...traits, status: 'active', generated: data, expiredAt: null, revokedAt: null, proven: null };
+}
 
 /** A type of a later release: it changes nothing here. The compiler proves that no known type ends up here. */
 function unknownFact(_fact: never, state: KeyState): KeyState {

@@ -1,17 +1,30 @@
 export { rebuildModels } from './build.js';
+export { eachKey, grantTable, type GrantRow } from './grant-table.js';
 export * from './key-list.js';
-export { dueKeys, eachKey, findKey, foldName, keyTable, type KeyRow } from './key-table.js';
+export { dueKeys, unprovenRevocations, findKey, foldName, keyTable, type KeyRow } from './key-table.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';
 export {
+  allMembers,
   eachRegistryAndHost,
   findRegistry,
+  listMembers,
   listRegistries,
+  registryOfUpstream,
   registryTable,
+  type MemberRow,
+  type RegistryAtGate,
   type RegistryRow,
 } from './registry-table.js';
 export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
 export { ReplayMeter, type ReplayProgress } from './replay.js';
-export { SERVER_PROJECTIONS, serverModelFile } from './server-models.js';
+export {
+  API_PROJECTIONS,
+  apiModelFile,
+  GATE_PROJECTIONS,
+  gateModelFile,
+  SERVER_PROJECTIONS,
+  serverModelFile,
+} from './server-models.js';
 export { NothingToVerify, verifyModels, type Drift, type Verification } from './verify.js';

@@ -1,4 +1,5 @@
 import type { Database, SqlValue } from '#libs/sqlite';
+import { LIVING } from './key-rows.js';
 import { foldName, keyRow, type KeyRow } from './key-table.js';
 
 export type KeySort = 'createdAt' | '-createdAt' | 'name' | '-name';
@@ -7,7 +8,7 @@ export interface KeyQuery {
   readonly registry: string;
   /** RFC 3339 with milliseconds: by it a key counts as expired. */
   readonly now: string;
-  readonly status?: readonly ('active' | 'expired' | 'revoked')[];
+  readonly status?: readonly KeyRow['status'][];
   readonly permission?: readonly string[];
   /** Case-insensitive part of the name. */
   readonly nameContains?: string;
@@ -21,9 +22,8 @@ export interface KeyQuery {
   readonly limit: number;
 }
 
-/** The state shown: revoked > expired > active; expired by the clock as the gate has it, recorded or not. */
-const SHOWN_STATUS = `CASE WHEN status = 'revoked' THEN 'revoked'
-  WHEN status = 'expired' OR expires_at <= ? THEN 'expired' ELSE 'active' END`;
+/** The state shown: revoked > expired > suspended > active; expired by the clock as the gate has it, recorded or not. */
+const SHOWN_STATUS = `iif(${LIVING} AND expires_at <= ?, 'expired', status)`;
 
 /** Keys of one registry that match all filters, in a stable order. */
 export function listKeys(database: Database, query: KeyQuery): KeyRow[] {

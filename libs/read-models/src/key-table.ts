@@ -1,76 +1,63 @@
-import type { KeyFact, KeyGenerated, Permission } from '#libs/keys';
-import type { RecordedFact } from '#libs/kernel';
-import type { Database, Row, SqlValue } from '#libs/sqlite';
+import type { ExistingKey, KeyTraits } from '#libs/keys';
+import type { Database, Row } from '#libs/sqlite';
+import { applyToKeyRow, LIVING, type KeyRows } from './key-rows.js';
 import type { Projection } from './projection.js';
 
 /** One key as the tables know it. `status` is what the log says: whether it has expired by the clock is the reader's part. */
-export interface KeyRow {
+export interface KeyRow extends KeyTraits {
   readonly id: string;
   readonly registry: string;
-  readonly name: string;
-  readonly permission: Permission;
-  readonly secretHash: string;
-  readonly description: string | null;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly status: 'active' | 'expired' | 'revoked';
+  readonly expectedCountries: readonly string[];
+  readonly status: ExistingKey['status'];
   readonly createdAt: string;
   readonly createdBy: string;
-  readonly expiresAt: string | null;
   readonly revokedAt: string | null;
   /** Commit position of KeyGenerated: the order of birth. */
   readonly born: bigint;
 }
 
+const rows: KeyRows = {
+  table: 'keys',
+  birth: ({ registry, at, createdBy, expectedCountries }) => ({
+    registry,
+    created_at: at,
+    created_by: createdBy,
+    expected_countries: JSON.stringify(expectedCountries),
+    proven: 0,
+  }),
+  proof: { proven: 1 },
+  traits: ({ name, description, labels, permission, expiresAt, repositories, networks }) => ({
+    name,
+    folded_name: name === undefined ? undefined : foldName(name),
+    description,
+    labels: labels && JSON.stringify(labels),
+    permission,
+    expires_at: expiresAt,
+    repositories: repositories && JSON.stringify(repositories),
+    networks: networks && JSON.stringify(networks),
+  }),
+};
+
+/** Keys as people see them, with their traits of now. No hash of a secret: a node without a gate has no use for any. */
 export const keyTable: Projection = {
   name: 'keys',
-  version: 2,
+  version: 3,
   categories: ['key'],
-  // `born` and `position` are commit positions. SQLite's integers hold 63 bits, as the store's positions do. `born` is the
-  // row id, so that keys are written side by side in the order of the log, and not all over the file.
+  // `born` is the row id, so that keys are written side by side in the order of the log, and not all over the file.
   schema: `
     CREATE TABLE keys (
       born INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, registry TEXT NOT NULL, name TEXT NOT NULL, folded_name TEXT NOT NULL,
-      permission TEXT NOT NULL, secret_hash TEXT NOT NULL, description TEXT, labels TEXT NOT NULL,
-      status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL, expires_at TEXT, revoked_at TEXT,
-      position INTEGER NOT NULL
+      permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
+      expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
+      expires_at TEXT, revoked_at TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL
     ) STRICT;`,
   indexes: `
     CREATE INDEX IF NOT EXISTS keys_by_birth ON keys (registry, born);
     CREATE INDEX IF NOT EXISTS keys_by_name ON keys (registry, folded_name, born);
-    CREATE INDEX IF NOT EXISTS keys_due ON keys (expires_at) WHERE status = 'active' AND expires_at IS NOT NULL;`,
-  apply(database, event) {
-    const fact = event as RecordedFact<KeyFact>;
-    switch (fact.type) {
-      case 'KeyGenerated':
-        return insertKey(database, event, fact.data as KeyGenerated['data']);
-      case 'KeyRevoked':
-        return advance(database, event, `status = 'revoked', revoked_at = ?`, fact.data.at);
-      case 'KeyExpired':
-        return advance(database, event, `status = iif(status = 'active', 'expired', status)`);
-    }
-  },
+    CREATE INDEX IF NOT EXISTS keys_unproven ON keys (revoked_at) WHERE status = 'revoked' AND proven = 0;
+    CREATE INDEX IF NOT EXISTS keys_due ON keys (expires_at) WHERE ${LIVING} AND expires_at IS NOT NULL;`,
+  apply: (database, event) => applyToKeyRow(rows, database, event),
 };
-
-function insertKey(database: Database, event: RecordedFact, data: KeyGenerated['data']): void {
-  database.run(
-    `INSERT INTO keys (id, registry, name, folded_name, permission, secret_hash, description, labels, status, created_at,
-       created_by, expires_at, revoked_at, born, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'active', ?, ?, ?, NULL, ?, ?)`,
-    [
-      event.id, data.registry, data.name, foldName(data.name), data.permission, data.secretHash, data.description,
-      JSON.stringify(data.labels), data.at, data.createdBy, data.expiresAt, event.position, event.position,
-    ], // prettier-ignore
-  );
-}
-
-/** An older event never overwrites what a newer one wrote. */
-function advance(database: Database, event: RecordedFact, assignments: string, ...values: string[]): void {
-  database.run(`UPDATE keys SET ${assignments}, position = ? WHERE id = ? AND position < ?`, [
-    ...values,
-    event.position,
-    event.id,
-    event.position,
-  ]);
-}
 
 /** How names are compared: without regard to case, and to how accents are composed. */
 export function foldName(name: string): string {
@@ -89,42 +76,24 @@ export function findKey(database: Database, registry: string, id: string): KeyRo
 /** Keys whose time was over at `now` (RFC 3339) and of which no end is recorded yet, the longest overdue first. */
 export function dueKeys(database: Database, now: string, limit: number): { id: string; expiresAt: string }[] {
   const rows = database.all(
-    `SELECT id, expires_at FROM keys WHERE status = 'active' AND expires_at IS NOT NULL AND expires_at <= ?
+    `SELECT id, expires_at FROM keys WHERE ${LIVING} AND expires_at IS NOT NULL AND expires_at <= ?
      ORDER BY expires_at LIMIT ?`,
     [now, limit],
   );
   return rows.map((row) => ({ id: row['id'] as string, expiresAt: row['expires_at'] as string }));
 }
 
-/** What a gate keeps of a key. */
-export type KeyGrantRow = Pick<
-  KeyRow,
-  'id' | 'registry' | 'permission' | 'secretHash' | 'status' | 'createdAt' | 'expiresAt' | 'revokedAt'
->;
-
-/** Keys of one page, some 100 KB of text: with four times as many, the same keys take half as long again. */
-const GRANT_PAGE = 500;
-
-/** Every key, in the order of birth. A page comes as one JSON text, which costs a third of its rows. */
-export function* eachKey(database: Database): Generator<KeyGrantRow> {
-  const statement = database
-    .statement(
-      `SELECT max(born) AS last, json_group_array(json_array(id, registry, permission, secret_hash, status, created_at, expires_at, revoked_at)) AS page
-       FROM (SELECT * FROM keys WHERE born > ? ORDER BY born LIMIT ${GRANT_PAGE})`,
-    )
-    .withBigInts();
-  let last: SqlValue = -1n;
-  for (;;) {
-    const row: Row = statement.get([last])!;
-    if (row['last'] === null) return;
-    last = row['last']!;
-    for (const values of JSON.parse(row['page'] as string) as string[][]) yield grantRow(values);
-  }
-}
-
-function grantRow(values: readonly string[]): KeyGrantRow {
-  const [id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt] = values;
-  return { id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt } as KeyGrantRow;
+/** Keys that were revoked before a time (RFC 3339) and of which no proof is recorded: whoever revoked them died on the way. */
+export function unprovenRevocations(
+  database: Database,
+  before: string,
+  limit: number,
+): { id: string; registry: string }[] {
+  const rows = database.all(
+    `SELECT id, registry FROM keys WHERE status = 'revoked' AND proven = 0 AND revoked_at < ? ORDER BY revoked_at LIMIT ?`,
+    [before, limit],
+  );
+  return rows.map((row) => ({ id: row['id'] as string, registry: row['registry'] as string }));
 }
 
 export function keyRow(row: Row): KeyRow {
@@ -132,10 +101,12 @@ export function keyRow(row: Row): KeyRow {
     id: row['id'] as string,
     registry: row['registry'] as string,
     name: row['name'] as string,
-    permission: row['permission'] as Permission,
-    secretHash: row['secret_hash'] as string,
+    permission: row['permission'] as KeyRow['permission'],
     description: row['description'] as string | null,
-    labels: JSON.parse(row['labels'] as string) as Record<string, string>,
+    labels: JSON.parse(row['labels'] as string) as KeyRow['labels'],
+    repositories: JSON.parse(row['repositories'] as string) as string[],
+    networks: JSON.parse(row['networks'] as string) as string[],
+    expectedCountries: JSON.parse(row['expected_countries'] as string) as string[],
     status: row['status'] as KeyRow['status'],
     createdAt: row['created_at'] as string,
     createdBy: row['created_by'] as string,

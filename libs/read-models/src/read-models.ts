@@ -22,6 +22,11 @@ export interface ReadModelsOptions {
   readonly logId: string;
   readonly log: EventLog;
   readonly projections: readonly Projection[];
+  /**
+   * Categories that only the memory follows. Their events move no checkpoint: the store drops superseded ones, and a
+   * checkpoint has to stand on an event that stays.
+   */
+  readonly watched?: readonly string[];
   /** Fills what is kept in memory from the tables, before the first event after the checkpoint. */
   readonly load: (database: Database, position: bigint | undefined) => void;
   /** Applies events to what is kept in memory. Called before the tables change: a revocation reaches the gate first. */
@@ -45,12 +50,17 @@ export class ReadModels {
   private readonly waiters = new PositionWaiters();
   private caughtUp = false;
   private closed = false;
+  /** Position applied to memory by this process; beyond the checkpoint when the newest events are watched ones. */
+  private reached: bigint | undefined;
+  private readonly modelled: ReadonlySet<string>;
 
   private constructor(
     private readonly options: ReadModelsOptions,
     private model: ModelFile,
     private building: boolean,
-  ) {}
+  ) {
+    this.modelled = new Set(categoriesOf(options.projections));
+  }
 
   /** Resolves at once, also when there is much to build: `follow` does that. Throws when the disk or the log fails. */
   static async open(options: ReadModelsOptions): Promise<ReadModels> {
@@ -70,6 +80,11 @@ export class ReadModels {
 
   /** Commit position of the newest event applied to memory and tables; undefined when the log held none. */
   get position(): bigint | undefined {
+    return this.reached ?? this.model.checkpoint.position;
+  }
+
+  /** Commit position of the newest event in the tables; watched events are not among them. */
+  get checkpoint(): bigint | undefined {
     return this.model.checkpoint.position;
   }
 
@@ -80,8 +95,8 @@ export class ReadModels {
 
   /** Applies the log page by page up to its end, then follows it. Resolves when this node has caught up. */
   async follow(): Promise<void> {
-    const { log, projections, head, onProgress } = this.options;
-    const categories = categoriesOf(projections);
+    const { log, watched = [], head, onProgress } = this.options;
+    const categories = [...this.modelled, ...watched];
     const meter = new ReplayMeter(onProgress && (await head?.().catch(() => undefined)), onProgress);
     if (this.building) await this.buildAnew(meter);
     for await (const page of pagesAfter(log, this.position, categories)) {
@@ -131,8 +146,9 @@ export class ReadModels {
 
   private apply(events: readonly RecordedFact[]): void {
     this.options.onEvents(events);
+    const modelled = events.filter(({ category }) => this.modelled.has(category));
     try {
-      applyPage(this.model, this.options.projections, events);
+      if (modelled.length > 0) applyPage(this.model, this.options.projections, modelled);
     } catch (error) {
       if (!isDamage(error)) throw error;
       removeModelFile(this.options.file);
@@ -140,7 +156,8 @@ export class ReadModels {
         cause: error,
       });
     }
-    this.waiters.applied(this.position!);
+    this.reached = events.at(-1)!.position;
+    this.waiters.applied(this.reached);
   }
 
   private refuseWhenClosed(): void {

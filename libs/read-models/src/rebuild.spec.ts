@@ -16,7 +16,7 @@ import { EventLog } from '#libs/event-store';
 import { seededKey, seedKeys } from '../../../test/support/seed-keys.js';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js';
 import { rebuildModels } from './build.js';
-import { eachKey, findKey, keyTable } from './key-table.js';
+import { eachKey, grantTable } from './grant-table.js';
 import { modelStatus } from './model-status.js';
 import type { Projection } from './projection.js';
 import { ReadModels, type ReadModelsOptions } from './read-models.js';
@@ -34,11 +34,11 @@ describe('a rebuild of the read models', () => {
   let applied: string[] = [];
   let loads: (bigint | undefined)[] = [];
   const newer: Projection = {
-    ...keyTable,
+    ...grantTable,
     version: 99,
     apply: (database, event) => {
       applied.push(event.eventId);
-      keyTable.apply(database, event);
+      grantTable.apply(database, event);
     },
   };
 
@@ -50,10 +50,10 @@ describe('a rebuild of the read models', () => {
     const fail = (error: unknown): void => {
       throw error;
     };
-    const options = { file, logId: 'log-1', log, projections: [keyTable], load, onEvents: () => undefined };
+    const options = { file, logId: 'log-1', log, projections: [grantTable], load, onEvents: () => undefined };
     return ReadModels.open({ ...options, onFailure: fail, ...changes });
   };
-  const status = (projection: Projection = keyTable) =>
+  const status = (projection: Projection = grantTable) =>
     modelStatus(file, { log, logId: 'log-1', projections: [projection] });
   /** The same log in pages of 100, of which `pages` come and the next one fails. */
   const failingAfter = (pages: number): EventLog => {
@@ -86,9 +86,9 @@ describe('a rebuild of the read models', () => {
 
   it('leaves the old file in its place until the new one has caught up', async () => {
     const models = await open({ projections: [newer] });
-    expect(status()).toMatchObject({ state: 'current', tables: [{ table: 'keys', rows: KEYS }] });
+    expect(status()).toMatchObject({ state: 'current', tables: [{ table: 'grants', rows: KEYS }] });
     await models.follow();
-    expect(status(newer)).toMatchObject({ state: 'current', tables: [{ table: 'keys', rows: KEYS }] });
+    expect(status(newer)).toMatchObject({ state: 'current', tables: [{ table: 'grants', rows: KEYS }] });
     expect(models.database.file).toBe(file);
     models.close();
   });
@@ -142,7 +142,7 @@ describe('a rebuild of the read models', () => {
     await again.follow();
     again.close();
     expect(applied).toEqual([]);
-    expect(status(newer)).toMatchObject({ state: 'current', tables: [{ table: 'keys', rows: KEYS }] });
+    expect(status(newer)).toMatchObject({ state: 'current', tables: [{ table: 'grants', rows: KEYS }] });
   });
 
   it('stores nothing of a page of which one event fails, and the checkpoint neither', async () => {
@@ -155,7 +155,7 @@ describe('a rebuild of the read models', () => {
     };
     const models = await open({ projections: [failing], log: failingAfter(9) });
     await expect(models.follow()).rejects.toThrow('a fault in the code');
-    expect(models.database.get('SELECT count(*) AS rows FROM keys')).toEqual({ rows: 160 });
+    expect(models.database.get('SELECT count(*) AS rows FROM grants')).toEqual({ rows: 160 });
     expect(models.position).toBe((await log.readAllAfter(undefined, ['key']))[199]!.position);
     models.close();
   });
@@ -210,13 +210,13 @@ describe('a rebuild of the read models', () => {
 
   it('that is asked for replaces a good file', async () => {
     const models = await open();
-    const { id, registry } = seededKey(7);
-    models.database.run(`UPDATE keys SET name = 'drifted' WHERE id = ?`, [id]);
+    const { id } = seededKey(7);
+    models.database.run(`UPDATE grants SET permission = 'read' WHERE id = ?`, [id]);
     models.close();
-    const source = { file, log, logId: 'log-1', projections: [keyTable] };
+    const source = { file, log, logId: 'log-1', projections: [grantTable] };
     expect(await rebuildModels(source)).toMatchObject({ events: EVENTS });
     const again = await open();
-    expect(findKey(again.database, registry, id)?.name).toBe('Key 7');
+    expect([...eachKey(again.database)].find((key) => key.id === id)?.permission).toBe('read-write');
     again.close();
     expect(existsSync(`${file}.next`)).toBe(false);
   });

@@ -1,4 +1,5 @@
-import type { HostAdded, RegistryCreated, RegistryFact } from '#libs/registries';
+import { parseDuration, type Role } from '#libs/kernel';
+import type { MemberAdded, RegistryCreated, RegistryFact } from '#libs/registries';
 import type { Database, Row } from '#libs/sqlite';
 import type { Projection } from './projection.js';
 
@@ -11,31 +12,75 @@ export interface RegistryRow {
   readonly createdBy: string;
   /** Custom hosts, in the order in which they were added. */
   readonly hosts: readonly string[];
+  /** Origin of the registry behind the gate that it has to itself; null: the one that all share. */
+  readonly upstream: string | null;
+  /** ISO 8601, or null: reads end with the gate's lease. */
+  readonly serveReadsFor: string | null;
   /** Revision of the registry's stream that this row shows. */
   readonly revision: bigint;
 }
 
 export const registryTable: Projection = {
   name: 'registries',
-  version: 1,
+  version: 3,
   categories: ['registry'],
   schema: `
     CREATE TABLE registries (
       id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, name TEXT NOT NULL, plan TEXT NOT NULL,
-      created_at TEXT NOT NULL, created_by TEXT NOT NULL, revision TEXT NOT NULL
+      created_at TEXT NOT NULL, created_by TEXT NOT NULL, upstream TEXT, serve_reads_for TEXT,
+      revision TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE registry_hosts (
       host TEXT PRIMARY KEY, registry TEXT NOT NULL, place INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX registry_hosts_by_registry ON registry_hosts (registry, place);`,
+    CREATE INDEX registry_hosts_by_registry ON registry_hosts (registry, place);
+    CREATE TABLE registry_members (
+      registry TEXT NOT NULL, user TEXT NOT NULL, role TEXT NOT NULL, added_at TEXT NOT NULL, PRIMARY KEY (registry, user)
+    ) STRICT, WITHOUT ROWID;`,
   indexes: '',
   apply(database, event) {
-    const type = event.type as RegistryFact['type'];
-    if (type === 'RegistryCreated') insertRegistry(database, event.id, event.data as RegistryCreated['data']);
-    if (type === 'HostAdded') insertHost(database, event.id, event.data as HostAdded['data']);
+    change(database, event.id, event as RegistryFact);
     database.run('UPDATE registries SET revision = ? WHERE id = ?', [String(event.revision), event.id]);
   },
 };
+
+function change(database: Database, id: string, { type, data }: RegistryFact): void {
+  switch (type) {
+    case 'RegistryCreated':
+      return insertRegistry(database, id, data);
+    case 'HostAdded':
+      return insertHost(database, id, data.host);
+    case 'HostRemoved':
+      database.run('DELETE FROM registry_hosts WHERE host = ? AND registry = ?', [data.host, id]);
+      return;
+    case 'RegistryRenamed':
+      database.run('UPDATE registries SET name = ? WHERE id = ?', [data.name, id]);
+      return;
+    case 'RegistryUpstreamChanged':
+      database.run('UPDATE registries SET upstream = ? WHERE id = ?', [data.upstream, id]);
+      return;
+    case 'RegistryPolicyChanged':
+      database.run('UPDATE registries SET serve_reads_for = ? WHERE id = ?', [data.policy.serveReadsFor, id]);
+      return;
+    case 'RegistryPlanChanged':
+      database.run('UPDATE registries SET plan = ? WHERE id = ?', [data.plan, id]);
+      return;
+    case 'MemberAdded':
+    case 'MemberRoleChanged':
+      return putMember(database, id, data);
+    case 'MemberRemoved':
+      database.run('DELETE FROM registry_members WHERE registry = ? AND user = ?', [id, data.user]);
+  }
+}
+
+/** A member with another role stays one since the day of the first. */
+function putMember(database: Database, registry: string, { at, user, role }: MemberAdded['data']): void {
+  database.run(
+    `INSERT INTO registry_members (registry, user, role, added_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT (registry, user) DO UPDATE SET role = excluded.role`,
+    [registry, user, role, at],
+  );
+}
 
 function insertRegistry(database: Database, id: string, data: RegistryCreated['data']): void {
   database.run(
@@ -44,11 +89,12 @@ function insertRegistry(database: Database, id: string, data: RegistryCreated['d
   );
 }
 
-function insertHost(database: Database, registry: string, data: HostAdded['data']): void {
+/** The first registry that got a host keeps it, as at the gate. */
+function insertHost(database: Database, registry: string, host: string): void {
   database.run(
     `INSERT INTO registry_hosts (host, registry, place)
-     VALUES (?, ?, (SELECT count(*) FROM registry_hosts WHERE registry = ?)) ON CONFLICT (host) DO NOTHING`,
-    [data.host, registry, registry],
+     VALUES (?, ?, (SELECT coalesce(max(place) + 1, 0) FROM registry_hosts WHERE registry = ?)) ON CONFLICT (host) DO NOTHING`,
+    [host, registry, registry],
   );
 }
 
@@ -59,21 +105,88 @@ export function findRegistry(database: Database, slugOrId: string): RegistryRow 
   return row && registryRow(database, row);
 }
 
-/** Registries in the order of their slugs, after a slug. */
-export function listRegistries(database: Database, after: string | undefined, limit: number): RegistryRow[] {
+/** Registries in the order of their slugs, after a slug; `among`: ids, undefined = all. */
+export function listRegistries(
+  database: Database,
+  after: string | undefined,
+  limit: number,
+  among?: ReadonlySet<string>,
+): RegistryRow[] {
+  const chosen = among === undefined ? '' : 'AND id IN (SELECT value FROM json_each(?))';
+  const ids = among === undefined ? [] : [JSON.stringify([...among])];
   return database
-    .all('SELECT * FROM registries WHERE slug > ? ORDER BY slug LIMIT ?', [after ?? '', limit])
+    .all(`SELECT * FROM registries WHERE slug > ? ${chosen} ORDER BY slug LIMIT ?`, [
+      after ?? '',
+      ...ids,
+      limit,
+    ])
     .map((row) => registryRow(database, row));
 }
 
-/** Every registry's id and slug, and every custom host: what a gate keeps in memory. */
+export interface MemberRow {
+  readonly registry: string;
+  /** `usr_…` */
+  readonly user: string;
+  readonly role: Role;
+  readonly addedAt: string;
+}
+
+/** Members of a registry in the order of their ids, after an id. */
+export function listMembers(
+  database: Database,
+  registry: string,
+  after: string | undefined,
+  limit: number,
+): MemberRow[] {
+  const sql = 'SELECT * FROM registry_members WHERE registry = ? AND user > ? ORDER BY user LIMIT ?';
+  return database.all(sql, [registry, after ?? '', limit]).map(memberRow);
+}
+
+/** The members of all registries: what an API node keeps in memory. */
+export function allMembers(database: Database): MemberRow[] {
+  return database.all('SELECT * FROM registry_members').map(memberRow);
+}
+
+function memberRow(row: Row): MemberRow {
+  return {
+    registry: row['registry'] as string,
+    user: row['user'] as string,
+    role: row['role'] as Role,
+    addedAt: row['added_at'] as string,
+  };
+}
+
+/** The registry that has this registry behind the gate (an origin) to itself: its id. */
+export function registryOfUpstream(database: Database, upstream: string): string | undefined {
+  return database.get('SELECT id FROM registries WHERE upstream = ? ORDER BY id LIMIT 1', [upstream])?.[
+    'id'
+  ] as string | undefined;
+}
+
+/** What a gate keeps in memory of a registry. */
+export interface RegistryAtGate {
+  readonly id: string;
+  readonly slug: string;
+  /** undefined: the registry that all share. */
+  readonly upstream: string | undefined;
+  /** Milliseconds for which reads go on without a lease; 0: not at all. */
+  readonly serveReadsForMs: number;
+}
+
+/** Every registry and every custom host: what a gate keeps in memory. */
 export function eachRegistryAndHost(
   database: Database,
-  onRegistry: (id: string, slug: string) => void,
+  onRegistry: (registry: RegistryAtGate) => void,
   onHost: (host: string, registry: string) => void,
 ): void {
-  for (const row of database.all('SELECT id, slug FROM registries'))
-    onRegistry(row['id'] as string, row['slug'] as string);
+  for (const row of database.all('SELECT id, slug, upstream, serve_reads_for FROM registries')) {
+    onRegistry({
+      id: row['id'] as string,
+      slug: row['slug'] as string,
+      upstream: (row['upstream'] as string | null) ?? undefined,
+      serveReadsForMs: parseDuration((row['serve_reads_for'] as string | null) ?? '') ?? 0,
+    });
+  }
   for (const row of database.all('SELECT host, registry FROM registry_hosts')) {
     onHost(row['host'] as string, row['registry'] as string);
   }
@@ -90,6 +203,8 @@ function registryRow(database: Database, row: Row): RegistryRow {
     createdAt: row['created_at'] as string,
     createdBy: row['created_by'] as string,
     hosts: hosts.map((host) => host['host'] as string),
+    upstream: row['upstream'] as string | null,
+    serveReadsFor: row['serve_reads_for'] as string | null,
     revision: BigInt(row['revision'] as string),
   };
 }

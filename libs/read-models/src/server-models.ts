@@ -1,12 +1,27 @@
 import { join } from 'node:path';
+import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
 import type { Projection } from './projection.js';
 import { registryTable } from './registry-table.js';
 
-/** What a node with all roles keeps. */
-export const SERVER_PROJECTIONS: readonly Projection[] = [registryTable, keyTable];
+/** What a node keeps that has a gate beside other roles. */
+export const SERVER_PROJECTIONS: readonly Projection[] = [registryTable, keyTable, grantTable];
 
-/** Read-model files are told apart by what they hold: a gate alone will have its own. */
+/** Read-model files are told apart by what they hold. */
 export function serverModelFile(dataDir: string): string {
   return join(dataDir, 'read-models', 'server.sqlite');
+}
+
+/** What a node keeps that has no gate: no hash of any secret. */
+export const API_PROJECTIONS: readonly Projection[] = [registryTable, keyTable];
+
+export function apiModelFile(dataDir: string): string {
+  return join(dataDir, 'read-models', 'api.sqlite');
+}
+
+/** What a gate alone keeps: grants, and no key's name or description. */
+export const GATE_PROJECTIONS: readonly Projection[] = [registryTable, grantTable];
+
+export function gateModelFile(dataDir: string): string {
+  return join(dataDir, 'read-models', 'gate.sqlite');
 }

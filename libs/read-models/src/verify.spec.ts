@@ -57,9 +57,11 @@ describe('verify', () => {
     expect(position).toBe(models.position);
     expect(events).toBe(1_500);
     expect(tables.map(({ table, rows }) => [table, rows])).toEqual([
+      ['grants', KEYS],
       ['keys', KEYS],
       ['registries', 0],
       ['registry_hosts', 0],
+      ['registry_members', 0],
     ]);
     expect(tables.every(({ sha256, replayed }) => sha256 === replayed)).toBe(true);
   });

@@ -1,6 +1,10 @@
-import { describeFacts } from '#libs/kernel';
+import { describeFacts, ROLES } from '#libs/kernel';
 import { registries } from './registry.js';
-import { hosts, slugs } from './reservation.js';
+import { emails, hosts, slugs } from './reservation.js';
+
+const ROLE = `${ROLES.slice(0, -1)
+  .map((role) => `\`${role}\``)
+  .join(', ')} or \`${ROLES.at(-1)}\`.`;
 
 /** What the event catalogue says about the facts of a registry. */
 export const registryFacts = describeFacts([registries], {
@@ -29,13 +33,82 @@ export const registryFacts = describeFacts([registries], {
     },
     example: { at: '2026-01-05T09:00:00.000Z', host: 'images.example.com' },
   },
+  HostRemoved: {
+    description: 'The registry answers on this host no more. The host is released after it.',
+    fields: {
+      at: ['time', 'When it was removed.'],
+      host: ['text', 'As it was added.'],
+    },
+    example: { at: '2026-02-03T14:20:00.000Z', host: 'images.example.com' },
+  },
+  RegistryRenamed: {
+    description: 'The registry got another name. Its slug stays.',
+    fields: {
+      at: ['time', 'When it was renamed.'],
+      name: ['text', 'What people call it from then on.'],
+    },
+    example: { at: '2026-02-03T14:25:00.000Z', name: 'My renamed app' },
+  },
+  RegistryUpstreamChanged: {
+    description: 'Its images stand in another registry behind the gate from then on. None was moved.',
+    fields: {
+      at: ['time', 'When it was changed.'],
+      upstream: [
+        'text or null',
+        'Origin of the registry that it has to itself; null: the one that all share.',
+      ],
+    },
+    example: { at: '2026-02-03T14:30:00.000Z', upstream: 'http://registry-a:5000' },
+  },
+  RegistryPolicyChanged: {
+    description: 'The registry got another policy. The fact carries the whole of it.',
+    fields: {
+      at: ['time', 'When it was changed.'],
+      policy: [
+        'object',
+        '`serveReadsFor`: how long reads go on at a gate without a lease (ISO 8601, at most `PT15M`); null: not at all.',
+      ],
+    },
+    example: { at: '2026-02-03T14:35:00.000Z', policy: { serveReadsFor: 'PT10M' } },
+  },
+  RegistryPlanChanged: {
+    description: 'The registry got another plan.',
+    fields: {
+      at: ['time', 'When it was changed.'],
+      plan: ['text', '`free`, `team` or `enterprise`.'],
+    },
+    example: { at: '2026-02-03T14:40:00.000Z', plan: 'enterprise' },
+  },
+  MemberAdded: {
+    description: 'A user became a member of the registry.',
+    fields: {
+      at: ['time', 'When the user was added.'],
+      user: ['text', 'Pseudonymous id of the user.'],
+      role: ['text', ROLE],
+    },
+    example: { at: '2026-01-05T09:05:00.000Z', user: 'usr_0Kd9PzR0aTm4Qb7X', role: 'developer' },
+  },
+  MemberRoleChanged: {
+    description: 'A member has another role.',
+    fields: {
+      at: ['time', 'When it was changed.'],
+      user: ['text', 'Pseudonymous id of the user.'],
+      role: ['text', ROLE],
+    },
+    example: { at: '2026-02-03T14:45:00.000Z', user: 'usr_0Kd9PzR0aTm4Qb7X', role: 'viewer' },
+  },
+  MemberRemoved: {
+    description: 'A user is no member of the registry any more.',
+    fields: { at: ['time', 'When the user was removed.'], user: ['text', 'Pseudonymous id of the user.'] },
+    example: { at: '2026-02-03T14:50:00.000Z', user: 'usr_0Kd9PzR0aTm4Qb7X' },
+  },
 });
 
 /** What it says about names: one stream a name, so that the store itself keeps names unique. */
-export const reservationFacts = describeFacts([slugs, hosts], {
+export const reservationFacts = describeFacts([slugs, hosts, emails], {
   Reserved: {
-    description: 'A name was taken for a registry, before the registry used it.',
-    fields: { at: ['time', 'When it was taken.'], by: ['text', 'Id of the registry that holds it.'] },
+    description: 'A name was taken for a registry, or an e-mail address for a user, before it was used.',
+    fields: { at: ['time', 'When it was taken.'], by: ['text', 'Id of the registry or user that holds it.'] },
     example: { at: '2026-01-05T08:59:59.990Z', by: 'reg_2Xb7Qm4TzR0aKd9P' },
   },
   Released: {

@@ -1,28 +1,103 @@
-import { Refusal, type Decision } from '#libs/kernel';
-import type { RegistryCreated, RegistryFact, RegistryState } from './registry.js';
+import { parseDuration, Refusal, type Decision } from '#libs/kernel';
+import { memberAdded } from './members.js';
+import {
+  existing,
+  type Plan,
+  type RegistryCreated,
+  type RegistryFact,
+  type RegistryPolicy,
+  type RegistryState,
+} from './registry.js';
 
-/** A new registry with the custom hosts that were reserved for it. Asking again with the same slug adds nothing. */
+/** Every host is an entry in the memory of every gate; a registry with more has a wrong idea of hosts. */
+export const CUSTOM_HOSTS_MAX = 64;
+
+/**
+ * A new registry with the custom hosts that were reserved for it, behind `upstream` when it is not to share the common one,
+ * and with `owner` (the id of a user) as its first member. Asking again with the same slug adds nothing.
+ */
 export function createRegistry(
   data: RegistryCreated['data'],
   hosts: readonly string[],
+  upstream: string | null = null,
+  owner: string | null = null,
 ): Decision<RegistryState, RegistryFact> {
   return (state) => {
     if (state.status !== 'none') {
       if (state.slug === data.slug) return [];
       throw new Refusal('conflict', 'a registry with this id exists already');
     }
-    return [{ type: 'RegistryCreated', data }, ...hosts.map((host) => hostAdded(host, data.at))];
+    const changed = upstream === null ? [] : [upstreamChanged(upstream, data.at)];
+    const owned = owner === null ? [] : [memberAdded(owner, 'owner', data.at)];
+    const added = hosts.map((host) => hostAdded(host, data.at));
+    return [{ type: 'RegistryCreated', data }, ...changed, ...owned, ...added];
   };
 }
 
-/** The registry answers on one more host. Asking again adds nothing. */
+/** The registry answers on one more host. Asking again adds nothing. Refuses more than CUSTOM_HOSTS_MAX. */
 export function addHost(host: string, at: string): Decision<RegistryState, RegistryFact> {
   return (state) => {
-    if (state.status === 'none') throw new Refusal('not-found', 'there is no such registry');
-    return state.hosts.includes(host) ? [] : [hostAdded(host, at)];
+    const { hosts } = existing(state);
+    if (hosts.includes(host)) return [];
+    if (hosts.length >= CUSTOM_HOSTS_MAX)
+      throw new Refusal('invalid-value', `a registry has at most ${CUSTOM_HOSTS_MAX} hosts of its own`);
+    return [hostAdded(host, at)];
   };
+}
+
+/** The registry answers on this host no more. Nothing for a host that it has not. */
+export function removeHost(host: string, at: string): Decision<RegistryState, RegistryFact> {
+  return (state) =>
+    existing(state).hosts.includes(host) ? [{ type: 'HostRemoved', data: { at, host } }] : [];
+}
+
+/** What is to be different; a field that is absent stays. */
+export interface RegistryChanges {
+  readonly name?: string;
+  /** An origin (see `upstreamOrigin`); null: the registry that all share. */
+  readonly upstream?: string | null;
+}
+
+/** Another name, another registry behind the gate, or both. Nothing for what is so already. */
+export function changeRegistry(
+  { name, upstream }: RegistryChanges,
+  at: string,
+): Decision<RegistryState, RegistryFact> {
+  return (state) => {
+    const before = existing(state);
+    const facts: RegistryFact[] = [];
+    if (name !== undefined && name !== before.name)
+      facts.push({ type: 'RegistryRenamed', data: { at, name } });
+    if (upstream !== undefined && upstream !== before.upstream) facts.push(upstreamChanged(upstream, at));
+    return facts;
+  };
+}
+
+/** For so long a revoked key may go on reading at a gate that hears of nothing: what an owner can accept, not more. */
+const SERVE_READS_FOR_MAX_MS = 15 * 60_000;
+
+/** Another policy, as a whole. The same one adds nothing. Refuses reads without a lease for longer than 15 minutes. */
+export function changePolicy(policy: RegistryPolicy, at: string): Decision<RegistryState, RegistryFact> {
+  const { serveReadsFor } = policy;
+  return (state) => {
+    const isSame = existing(state).policy.serveReadsFor === serveReadsFor;
+    if (serveReadsFor !== null && !((parseDuration(serveReadsFor) ?? Infinity) <= SERVE_READS_FOR_MAX_MS)) {
+      throw new Refusal('invalid-value', 'serveReadsFor is at most PT15M', { field: '/serveReadsFor' });
+    }
+    return isSame ? [] : [{ type: 'RegistryPolicyChanged', data: { at, policy } }];
+  };
+}
+
+/** Another plan. The same one adds nothing. */
+export function changePlan(plan: Plan, at: string): Decision<RegistryState, RegistryFact> {
+  return (state) =>
+    existing(state).plan === plan ? [] : [{ type: 'RegistryPlanChanged', data: { at, plan } }];
 }
 
 function hostAdded(host: string, at: string): RegistryFact {
   return { type: 'HostAdded', data: { at, host } };
+}
+
+function upstreamChanged(upstream: string | null, at: string): RegistryFact {
+  return { type: 'RegistryUpstreamChanged', data: { at, upstream } };
 }

@@ -1,7 +1,16 @@
-import type { Fact, StreamKind } from '#libs/kernel';
+import { Refusal, type Fact, type Role, type StreamKind } from '#libs/kernel';
 
 export const PLANS = ['free', 'team', 'enterprise'] as const;
 export type Plan = (typeof PLANS)[number];
+
+/** What the owners of a registry lay down for it. A fact carries the whole of it. */
+export interface RegistryPolicy {
+  /** How long reads may go on at a gate that hears nothing from the event store: ISO 8601, at most PT15M; null: not at all. */
+  readonly serveReadsFor: string | null;
+}
+
+/** The policy of a registry for which none was laid down. */
+export const DEFAULT_POLICY: RegistryPolicy = { serveReadsFor: null };
 
 export type RegistryCreated = Fact<
   'RegistryCreated',
@@ -15,7 +24,45 @@ export type RegistryCreated = Fact<
 >;
 /** The registry answers on this host beside `<slug>.<REGISTRY_DOMAIN>`; `host` is normalized (lower case, no port). */
 export type HostAdded = Fact<'HostAdded', { readonly at: string; readonly host: string }>;
-export type RegistryFact = RegistryCreated | HostAdded;
+export type HostRemoved = Fact<'HostRemoved', { readonly at: string; readonly host: string }>;
+export type RegistryRenamed = Fact<'RegistryRenamed', { readonly at: string; readonly name: string }>;
+/** `upstream` is the origin of the registry behind the gate that is this registry's own; null: the shared one. */
+export type RegistryUpstreamChanged = Fact<
+  'RegistryUpstreamChanged',
+  { readonly at: string; readonly upstream: string | null }
+>;
+export type RegistryPolicyChanged = Fact<
+  'RegistryPolicyChanged',
+  { readonly at: string; readonly policy: RegistryPolicy }
+>;
+export type RegistryPlanChanged = Fact<'RegistryPlanChanged', { readonly at: string; readonly plan: Plan }>;
+/** `user` is the id of a user (`usr_…`). */
+export type MemberAdded = Fact<
+  'MemberAdded',
+  { readonly at: string; readonly user: string; readonly role: Role }
+>;
+export type MemberRoleChanged = Fact<
+  'MemberRoleChanged',
+  { readonly at: string; readonly user: string; readonly role: Role }
+>;
+export type MemberRemoved = Fact<'MemberRemoved', { readonly at: string; readonly user: string }>;
+export type RegistryFact =
+  | RegistryCreated
+  | HostAdded
+  | HostRemoved
+  | RegistryRenamed
+  | RegistryUpstreamChanged
+  | RegistryPolicyChanged
+  | RegistryPlanChanged
+  | MemberAdded
+  | MemberRoleChanged
+  | MemberRemoved;
+
+/** A member of a registry, and since when. */
+export interface Member {
+  readonly role: Role;
+  readonly addedAt: string;
+}
 
 export type RegistryState =
   | { readonly status: 'none' }
@@ -25,6 +72,11 @@ export type RegistryState =
       readonly name: string;
       readonly plan: Plan;
       readonly hosts: readonly string[];
+      /** null: the registry that all share. */
+      readonly upstream: string | null;
+      readonly policy: RegistryPolicy;
+      /** By user id, in the order in which they were added. */
+      readonly members: ReadonlyMap<string, Member>;
       readonly createdAt: string;
       readonly createdBy: string;
     };
@@ -33,21 +85,59 @@ export type RegistryState =
 export const registries: StreamKind<RegistryState, RegistryFact> = {
   category: 'registry',
   initial: { status: 'none' },
+  critical: new Set([
+    'HostRemoved',
+    'RegistryUpstreamChanged',
+    'MemberRoleChanged',
+    'MemberRemoved',
+  ] as const),
   evolve(state, fact) {
+    if (fact.type === 'RegistryCreated') return state.status === 'none' ? created(fact) : state;
+    if (state.status === 'none') return state;
     switch (fact.type) {
-      case 'RegistryCreated': {
-        if (state.status !== 'none') return state;
-        const { at, slug, name, plan, createdBy } = fact.data;
-        return { status: 'active', slug, name, plan, hosts: [], createdAt: at, createdBy };
-      }
       case 'HostAdded':
-        if (state.status === 'none' || state.hosts.includes(fact.data.host)) return state;
+        if (state.hosts.includes(fact.data.host)) return state;
         return { ...state, hosts: [...state.hosts, fact.data.host] };
+      case 'HostRemoved':
+        return { ...state, hosts: state.hosts.filter((host) => host !== fact.data.host) };
+      case 'RegistryRenamed':
+        return { ...state, name: fact.data.name };
+      case 'RegistryUpstreamChanged':
+        return { ...state, upstream: fact.data.upstream };
+      case 'RegistryPolicyChanged':
+        return { ...state, policy: fact.data.policy };
+      case 'RegistryPlanChanged':
+        return { ...state, plan: fact.data.plan };
+      case 'MemberAdded':
+      case 'MemberRoleChanged':
+      case 'MemberRemoved':
+        return { ...state, members: membersAfter(state.members, fact) };
       default:
         return unknownFact(fact, state);
     }
   },
 };
+
+/** The state of a registry that was created. Throws Refusal `not-found` for one that was not. */
+export function existing(state: RegistryState): Exclude<RegistryState, { status: 'none' }> {
+  if (state.status === 'none') throw new Refusal('not-found', 'there is no such registry');
+  return state;
+}
+
+function created({ data: { at, slug, name, plan, createdBy } }: RegistryCreated): RegistryState {
+  const none = { hosts: [], upstream: null, policy: DEFAULT_POLICY, members: new Map<string, Member>() };
+  return { status: 'active', slug, name, plan, ...none, createdAt: at, createdBy };
+}
+
+function membersAfter(
+  members: ReadonlyMap<string, Member>,
+  { type, data }: MemberAdded | MemberRoleChanged | MemberRemoved,
+): ReadonlyMap<string, Member> {
+  const changed = new Map(members);
+  if (type === 'MemberRemoved') changed.delete(data.user);
+  else changed.set(data.user, { role: data.role, addedAt: members.get(data.user)?.addedAt ?? data.at });
+  return changed;
+}
 
 /** A type of a later release: it changes nothing here. The compiler proves that no known type ends up here. */
 function unknownFact(_fact: never, state: RegistryState): RegistryState {

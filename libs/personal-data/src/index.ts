@@ -1,0 +1,11 @@
+export * from './master-key.js';
+export {
+  createMasterKeyFile,
+  masterKeyFile,
+  MasterKeyUnusable,
+  readMasterKeyFile,
+  replaceMasterKeyFile,
+} from './master-key-file.js';
+export { isSealed, SealBroken, type Sealed } from './sealed.js';
+export { subjectFacts, subjects } from './subject.js';
+export { MasterKeyMissing, SubjectKeys } from './subject-keys.js';

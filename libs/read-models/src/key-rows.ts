@@ -1,0 +1,80 @@
+import type { RecordedFact } from '#libs/kernel';
+import type { KeyFact, KeyGenerated, KeyTraits } from '#libs/keys';
+import type { Database, SqlValue } from '#libs/sqlite';
+
+/** Values by column; undefined leaves the column as it is. */
+export type Columns = Readonly<Record<string, SqlValue | undefined>>;
+
+/**
+ * A table with a row for each key, and what of a key it shows. It has the columns `id`, `status`, `revoked_at`, `born` (the
+ * commit position of KeyGenerated) and `position` (that of the newest event in the row); both fit SQLite's integers of 63
+ * bits, as the store's positions do.
+ */
+export interface KeyRows {
+  readonly table: string;
+  /** The columns that show these traits: only they change in a key's life. */
+  readonly traits: (traits: Partial<KeyTraits>) => Columns;
+  /** The other columns of a new key, without those named above. */
+  readonly birth: (data: KeyGenerated['data']) => Columns;
+  /** What the proof of a revocation changes, where the table shows it. */
+  readonly proof?: Columns;
+}
+
+/** The key has not ended: nothing but an end follows in a row that has. */
+export const LIVING = `status IN ('active', 'suspended')`;
+
+/** Brings a key's row up to what the event says. A type that it does not know changes nothing. */
+export function applyToKeyRow(rows: KeyRows, database: Database, event: RecordedFact): void {
+  const fact = event as unknown as KeyFact;
+  const change = (columns: Columns, where = LIVING): void => update(rows, database, event, columns, where);
+  switch (fact.type) {
+    case 'KeyGenerated':
+      return insert(rows, database, event, fact.data);
+    case 'KeyChanged':
+      return change(rows.traits(fact.data.changes));
+    case 'KeySuspended':
+      return change({ status: 'suspended' });
+    case 'KeyResumed':
+      return change({ status: 'active' });
+    case 'KeyExpired':
+      return change({ status: 'expired' });
+    case 'KeyRevoked':
+      return change({ status: 'revoked', revoked_at: fact.data.at }, `status <> 'revoked'`);
+    case 'KeyRevocationProven':
+      return rows.proof && change(rows.proof, `status = 'revoked'`);
+  }
+}
+
+function insert(
+  { table, traits, birth }: KeyRows,
+  database: Database,
+  { id, position }: RecordedFact,
+  data: KeyGenerated['data'],
+): void {
+  const row = { id, status: 'active', born: position, position, ...birth(data), ...traits(data) };
+  const { names, values } = given(row);
+  const marks = names.map(() => '?').join(', ');
+  database.run(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${marks})`, values);
+}
+
+/** An older event never overwrites what a newer one wrote. */
+function update(
+  { table }: KeyRows,
+  database: Database,
+  { id, position }: RecordedFact,
+  columns: Columns,
+  where: string,
+): void {
+  const { names, values } = given({ ...columns, position });
+  const assignments = names.map((name) => `${name} = ?`).join(', ');
+  const sql = `UPDATE ${table} SET ${assignments} WHERE id = ? AND position < ? AND ${where}`;
+  database.run(sql, [...values, id, position]);
+}
+
+/** In the order of the literal that `columns` was made by, so that the same changes are the same statement. */
+function given(columns: Columns): { names: string[]; values: SqlValue[] } {
+  const entries = Object.entries(columns).filter(
+    (entry): entry is [string, SqlValue] => entry[1] !== undefined,
+  );
+  return { names: entries.map(([name]) => name), values: entries.map(([, value]) => value) };
+}
