@@ -166,16 +166,13 @@ describe('the gate', () => {
     }
   });
 
-  it('refuses deleting to a read-write key, and the catalog to every key', async () => {
-    const remover = gate.generateKey('read-write-delete');
+  it('refuses deleting to a read-write key, and names what it needs', async () => {
     const deletion = await gate.ask('/v2/a/manifests/x', {
       method: 'DELETE',
       headers: { authorization: writer.authorization },
     });
     expect(deletion.status).toBe(403);
     expect(messageOf(deletion)).toContain('read-write-delete');
-    const catalog = await gate.ask('/v2/_catalog', { headers: { authorization: remover.authorization } });
-    expect(catalog.status).toBe(403);
   });
 
   it.each([

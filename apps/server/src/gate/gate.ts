@@ -1,25 +1,27 @@
-import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http';
+import { METHODS } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { AccessModel, Action } from '#libs/access';
 import { answer, type Outcome } from './answer.js';
-import { createForwarder, UPSTREAM_TIMEOUT_MS } from './forward.js';
+import { Certificate, type TlsFiles } from './certificate.js';
+import { ClientAddresses } from './client-address.js';
+import { drain } from './drain.js';
+import { FailureLimit } from './failure-limit.js';
+import { createForwarder } from './forward.js';
+import { GATE_LIMITS, type GateLimits } from './limits.js';
+import { Listener } from './listener.js';
 import { clientError, INTERNAL, NO_SUCH_PATH, sendRefusal } from './refusals.js';
+import { UnderWay } from './under-way.js';
 
-/** A client that needs longer for its request line and headers is stalling. */
-const HEADERS_TIMEOUT_MS = 15_000;
-/** Longer than the 60 s for which common proxies keep idle connections, so that they close first. */
-const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-/** A connection without a byte in either direction; longer than the registry may take to answer a commit. */
-const IDLE_TIMEOUT_MS = UPSTREAM_TIMEOUT_MS + 30_000;
-/** `close` lets transfers under way finish for this long, then cuts them; the program has 10 s to end. */
-const DRAIN_MS = 5_000;
-const REAP_IDLE_EVERY_MS = 100;
+/** Transfers under way when `close` is called may finish within this; then they are cut. */
+const DRAIN_DEFAULT_MS = 5_000;
 const FORGET_ENDED_EVERY_MS = 3_600_000;
 
 const REGISTRY_ROUTE = '/v2/';
 /** Paths that Fastify may route by itself (`/livez`, `/.well-known/…`): plain ones outside the registry API. */
 const OTHER_PATH = /^\/(?!v2(?:[/?]|$))(?:[\w.-]+(?:\/[\w.-]+)*\/?)?(?:\?|$)/;
+/** Errors of the HTTP parser and its timeouts; all others (of TLS, of the network) leave no one to answer to. */
+const HTTP_ERROR = /^(HPE_|ERR_HTTP_)/;
 
 /** What the gate says about itself; it names no user, no credentials and no query. */
 export interface GateLog {
@@ -39,34 +41,71 @@ export interface GateOptions {
   /** 0 = a free port. */
   readonly port: number;
   readonly access: AccessModel;
-  /** The registry behind the gate, without path; undefined: only `/v2/` answers. */
+  /** The registry behind the gate, without path; undefined: only `/v2/` answers, and registries with one of their own. */
   readonly upstream: URL | undefined;
   /** true, or why requests cannot be decided now. Asked at every request. */
   readonly ready: () => true | string;
+  /** Waits, within bounds, for `ready` to be true; what it rejects with is logged. Without it requests are refused at once. */
+  readonly waitReady?: () => Promise<unknown>;
+  /** Whether reads may go on though `ready` says no, for a registry that wants them to for so many ms. Default: never. */
+  readonly servesReads?: (withinMs: number) => boolean;
   /** The clock, in ms since the epoch. */
   readonly now: () => number;
+  /** A clock in ms that never goes back; default: the process's. */
+  readonly steadyNow?: () => number;
   readonly log: GateLog;
   readonly metrics?: GateMetrics;
   /** Mounts further routes (`/livez`, `/metrics`). */
   readonly operations?: (fastify: FastifyInstance) => void;
+  /** The gate speaks TLS with these. */
+  readonly tls?: TlsFiles;
+  /** Networks of the proxies whose `X-Forwarded-For`, `X-Forwarded-Proto` and PROXY protocol header count; default: none. */
+  readonly trustedProxies?: readonly string[];
+  /** Every connection comes from a trusted proxy and begins with a PROXY protocol header of version 2. */
+  readonly proxyProtocol?: boolean;
+  /** How long transfers under way may go on after `close`, in ms; default 5,000. */
+  readonly drainMs?: number;
+  readonly limits?: Partial<GateLimits>;
 }
 
 export interface Gate {
   /** The IP address listened on. */
   readonly address: string;
   readonly port: number;
-  /** Accepts nothing more, lets transfers finish for up to DRAIN_MS, then cuts them. */
+  /** Accepts nothing more, lets what was accepted finish for up to `drainMs`, then cuts it (see drain.ts). */
   close(): Promise<void>;
 }
 
-/** Starts the data plane. Rejects when the port cannot be listened on (`EADDRINUSE`) or the upstream is unusable. */
+/**
+ * Starts the data plane. Rejects when the port cannot be listened on (`EADDRINUSE`), when the upstream is unusable, and with
+ * `UnusableCertificate`.
+ */
 export async function startGate(options: GateOptions): Promise<Gate> {
-  let closing = false;
-  const { access, log, now, metrics, upstream } = options;
-  const fastify = createServer(log);
-  const forwarder = upstream && createForwarder(fastify, upstream, log);
-  const ready = () => (closing ? 'the gate is shutting down' : options.ready());
-  const context = { access, forwarder, ready, now, log, metrics };
+  const { access, drainMs = DRAIN_DEFAULT_MS, log, now, tls } = options;
+  const certificate = tls && (await Certificate.open(tls, log));
+  const clients = new ClientAddresses(options.trustedProxies ?? []);
+  const underWay = new UnderWay();
+  const listener = new Listener({
+    clients,
+    certificate,
+    proxyProtocol: options.proxyProtocol ?? false,
+    limits: { ...GATE_LIMITS, ...options.limits },
+    log,
+    onClientError: (error, connection) => refuseClientError(error, connection, underWay),
+  });
+  const fastify = createServer(listener, log);
+  const forwarder = createForwarder(options.upstream, log);
+  const context = {
+    access, forwarder, clients, underWay, log, now,
+    failures: new FailureLimit(),
+    ready: options.ready,
+    waitReady: options.waitReady,
+    servesReads: options.servesReads,
+    steadyNow: options.steadyNow ?? (() => performance.now()),
+    metrics: options.metrics,
+  }; // prettier-ignore
+  fastify.decorateRequest('clientAddress', '');
+  fastify.decorateRequest('clientScheme', 'http');
   fastify.route({
     method: fastify.supportedMethods,
     url: REGISTRY_ROUTE,
@@ -80,35 +119,31 @@ export async function startGate(options: GateOptions): Promise<Gate> {
   try {
     await fastify.listen({ host: options.host, port: options.port });
   } catch (error) {
-    await forwarder?.close();
+    await forwarder.close();
     throw error;
   }
+  listener.followCertificate();
   const forgetting = setInterval(() => access.forgetEnded(now()), FORGET_ENDED_EVERY_MS).unref();
   const { address, port } = fastify.server.address() as AddressInfo;
   return {
     address,
     port,
     async close() {
-      closing = true;
       clearInterval(forgetting);
-      await drain(fastify);
-      await forwarder?.close();
+      certificate?.close();
+      await drain({ closeServers: () => fastify.close(), listener, underWay, drainMs });
+      await forwarder.close();
     },
   };
 }
 
-function createServer(log: GateLog): FastifyInstance {
+function createServer(listener: Listener, log: GateLog): FastifyInstance {
   const fastify: FastifyInstance = Fastify({
     logger: false,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
-    // An upload may take hours; a stalled one ends by IDLE_TIMEOUT_MS.
-    requestTimeout: 0,
-    connectionTimeout: IDLE_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    serverFactory: (handler) => listener.open(handler),
     return503OnClosing: false,
     exposeHeadRoutes: true,
     rewriteUrl: routeOf,
-    clientErrorHandler: (error, socket) => refuseClientError(error, socket),
   });
   for (const method of METHODS) {
     if (method !== 'CONNECT' && !fastify.supportedMethods.includes(method)) fastify.addHttpMethod(method);
@@ -117,10 +152,6 @@ function createServer(log: GateLog): FastifyInstance {
   fastify.setErrorHandler((error: Error, request, reply) => {
     log.error({ error: error.message }, 'the gate failed at a request');
     sendRefusal(request.raw, reply, INTERNAL);
-  });
-  // Without this, Node invites the body before the decision.
-  fastify.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    fastify.server.emit('request', request, response);
   });
   return fastify;
 }
@@ -131,17 +162,10 @@ function routeOf({ url }: { url?: string | undefined }): string {
 }
 
 /** Answers what was no HTTP request: Node has parsed nothing that Fastify could route. */
-function refuseClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  if (socket.writable) socket.write(clientError(error.code));
-  socket.destroy();
-}
-
-async function drain(fastify: FastifyInstance): Promise<void> {
-  // A connection that becomes idle after the listening stopped is closed by no one else.
-  const reap = setInterval(() => fastify.server.closeIdleConnections(), REAP_IDLE_EVERY_MS);
-  const cut = setTimeout(() => fastify.server.closeAllConnections(), DRAIN_MS);
-  await fastify.close();
-  clearInterval(reap);
-  clearTimeout(cut);
+function refuseClientError(error: Error & { code?: string }, connection: Socket, underWay: UnderWay): void {
+  const isHttp = HTTP_ERROR.test(error.code ?? '');
+  if (isHttp && connection.writable && !underWay.isAnswering(connection)) {
+    connection.write(clientError(error.code));
+  }
+  connection.destroy();
 }

@@ -90,6 +90,21 @@ async function ask(as: Tenant, path: string, { headers, ...options }: AskOptions
   return answer;
 }
 
+/** Makes a repository by pushing a layer to it; returns the layer's digest. */
+async function pushLayer(as: Tenant, name: string): Promise<string> {
+  const body = Buffer.from(`a layer of ${name}`);
+  const { headers } = await ask(as, `/v2/${name}/blobs/uploads/`, { method: 'POST' });
+  const commit = { method: 'PUT', headers: { 'content-type': 'application/octet-stream' }, body };
+  expect(await status(as, `${headers.location}&digest=${digestOf(body)}`, commit)).toBe(201);
+  return digestOf(body);
+}
+
+async function repositories(as: Tenant, query = ''): Promise<string[]> {
+  const catalog = await ask(as, `/v2/_catalog${query}`);
+  expect(catalog.status).toBe(200);
+  return JSON.parse(catalog.body).repositories;
+}
+
 async function status(as: Tenant, path: string, options?: AskOptions): Promise<number> {
   return (await ask(as, path, options)).status;
 }
@@ -111,8 +126,21 @@ describe('two registries with a repository of the same name', () => {
     expect(await skopeoTags(place(other, 'team/app'), other.key)).toEqual(['latest']);
     const { body } = await ask(other, '/v2/team/app/tags/list');
     expect(JSON.parse(body)).toEqual({ name: 'team/app', tags: ['latest'] });
-    expect(await status(other, '/v2/_catalog')).toBe(403);
   }, 30_000);
+
+  it('list each its own repositories, whole and page by page', async () => {
+    for (const name of ['a', 'a/1', 'other/b', 'zz']) await pushLayer(mine, name);
+    for (const name of ['b', 'mine/x']) await pushLayer(other, name);
+    expect(await repositories(mine)).toEqual(['a/1', 'a', 'other/b', 'team/app', 'zz']);
+    expect(await repositories(other)).toEqual(['b', 'mine/x', 'team/app']);
+    const first = await ask(other, '/v2/_catalog?n=2');
+    expect(first.headers.link).toBe('</v2/_catalog?last=mine%2Fx&n=2>; rel="next"');
+    expect(await repositories(other, '?n=2&last=mine%2Fx')).toEqual(['team/app']);
+    expect((await ask(other, '/v2/_catalog?n=3&last=')).headers.link).toBeUndefined();
+    expect(await repositories(other, '?last=zzzz')).toEqual([]);
+    const head = await ask(other, '/v2/_catalog?n=2', { method: 'HEAD' });
+    expect(head).toMatchObject({ status: 200, body: '', headers: { link: first.headers.link } });
+  });
 
   it('find nothing of the other by digest, nor by the name that it has behind the gate', async () => {
     const headers = { host: other.host, authorization: other.key.authorization, accept: OCI_MANIFEST };
@@ -189,4 +217,46 @@ describe('content of another registry', () => {
     expect(await status(other, '/v2/team/app/manifests/latest')).toBe(404);
     expect(await status(mine, '/v2/team/app/manifests/latest')).toBe(200);
   }, 30_000);
+});
+
+describe('a key that is restricted to repositories', () => {
+  it('reaches none of the others, not even by what is in them', async () => {
+    const key = gate.generateKey('read-write-delete', { repositories: ['team/*', 'tools/**'] });
+    const restricted = { ...mine, key };
+    const layer = await pushLayer(mine, 'secret/app');
+    const paths = ['tags/list', 'manifests/latest', `blobs/${layer}`, `referrers/${layer}`];
+    for (const name of ['secret/app', 'team', 'team/app/deep', 'tools']) {
+      for (const path of paths) expect(await status(restricted, `/v2/${name}/${path}`)).toBe(403);
+      expect(await status(restricted, `/v2/${name}/blobs/uploads/`, { method: 'POST' })).toBe(403);
+      expect(await status(restricted, `/v2/${name}/manifests/x`, { method: 'PUT' })).toBe(403);
+      expect(await status(restricted, `/v2/${name}/blobs/${layer}`, { method: 'DELETE' })).toBe(403);
+    }
+    expect(await status(restricted, '/v2/team/app/tags/list')).toBe(200);
+    expect(await status(restricted, `/v2/team/app/blobs/${layer}`)).toBe(404);
+    expect(await status(mine, `/v2/secret/app/blobs/${layer}`)).toBe(200);
+  });
+
+  it('mounts nothing from the others: it is asked to upload instead', async () => {
+    const restricted = { ...mine, key: gate.generateKey('read-write', { repositories: ['team/*'] }) };
+    const secret = await pushLayer(mine, 'secret/app');
+    const known = await pushLayer(mine, 'team/known');
+    const mount = (digest: string, from: string) =>
+      status(restricted, `/v2/team/goal/blobs/uploads/?mount=${digest}&from=${from}`, { method: 'POST' });
+    expect(await mount(secret, 'secret/app')).toBe(202);
+    expect(await mount(secret, 'team/known')).toBe(202);
+    expect(await status(restricted, `/v2/team/goal/blobs/${secret}`)).toBe(404);
+    expect(await mount(known, 'team/known')).toBe(201);
+  });
+
+  it('is told of those that it reaches only', async () => {
+    await pushLayer(mine, 'secret/app');
+    await pushLayer(mine, 'team/deep/app');
+    const visible = (...patterns: string[]) =>
+      repositories({ ...mine, key: gate.generateKey('read', { repositories: patterns }) });
+    expect(await visible('team/app')).toEqual(['team/app']);
+    expect(await visible('team/**', 'a')).toEqual(expect.arrayContaining(['a', 'team/app', 'team/deep/app']));
+    expect((await visible('team/**')).every((name) => name.startsWith('team/'))).toBe(true);
+    expect(await visible('nothing/*')).toEqual([]);
+    expect(await visible('**')).toEqual(await repositories(mine));
+  });
 });

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import { stripPrefix, type RegistryRequest } from '#libs/access';
 
 /**
@@ -53,9 +54,12 @@ export function hasBody({ method, headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');
 }
 
-/** The headers of the request to the registry; `authorization` is the gate's own, if the registry wants one. */
+/**
+ * The headers of the request to the registry; `authorization` is the gate's own, if the registry wants one. Who the client is
+ * and by which scheme it came, the gate has found out before.
+ */
 export function requestHeaders(
-  request: IncomingMessage,
+  { raw: request, clientAddress, clientScheme }: FastifyRequest,
   { kind }: RegistryRequest,
   upstreamHost: string,
   authorization: string | undefined,
@@ -74,8 +78,8 @@ export function requestHeaders(
     headers['content-type'] = 'application/octet-stream';
   }
   headers['x-forwarded-host'] = request.headers.host ?? '';
-  headers['x-forwarded-proto'] = 'http';
-  headers['x-forwarded-for'] = request.socket.remoteAddress ?? '';
+  headers['x-forwarded-proto'] = clientScheme;
+  headers['x-forwarded-for'] = clientAddress;
   if (authorization !== undefined) headers['authorization'] = authorization;
   return headers;
 }
@@ -106,9 +110,10 @@ export function responseHeaders(
   }
   const link = headers['link'];
   delete headers['link'];
-  if (typeof link === 'string') Object.assign(headers, clientLink(link, requestUrl, prefix));
+  // Two `Link` headers mean the same as one with both values, RFC 9110, section 5.3; two `Location` headers mean nothing.
+  if (link !== undefined) Object.assign(headers, clientLink(String(link), requestUrl, prefix));
   if (headers.location === undefined) return { headers, location: 'none' };
-  const target = urlOf(headers.location, requestUrl);
+  const target = typeof headers.location === 'string' ? urlOf(headers.location, requestUrl) : undefined;
   headers.location = clientPath(target, prefix);
   if (headers.location === undefined) return { headers, location: 'other-path' };
   const ours = target!.host === requestUrl.host || target!.host === clientHost?.toLowerCase();

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { Action, Decision, RequestRefusal } from '#libs/access';
+import { networkText } from './client-network.js';
+import { FAILURE_EVERY_MS, FAILURES_BURST } from './failure-limit.js';
 
 /** An answer in the registry's error shape, ready to be sent. */
 export interface Refusal {
@@ -27,6 +29,8 @@ type ErrorCode =
   | 'DENIED'
   | 'NAME_UNKNOWN'
   | 'MANIFEST_UNKNOWN'
+  | 'PAGINATION_NUMBER_INVALID'
+  | 'TOOMANYREQUESTS'
   | 'UNAVAILABLE'
   | 'UNKNOWN';
 
@@ -41,6 +45,7 @@ function refusal(
     status,
     headers: {
       'content-type': 'application/json; charset=utf-8',
+      'content-length': String(Buffer.byteLength(body)),
       [API_VERSION_HEADER]: API_VERSION,
       ...headers,
     },
@@ -66,6 +71,11 @@ export const NO_UPSTREAM = refusal(
 export const NOT_READY = refusal(503, 'UNAVAILABLE', 'the gate is not ready', {
   'retry-after': RETRY_AFTER_SECONDS,
 });
+export const TOO_MANY_HEADERS = refusal(431, 'UNSUPPORTED', 'the request has too many headers');
+/** To whoever was accepted before the gate began to end, and is still waiting when it must. */
+export const CUT_SHORT = refusal(503, 'UNAVAILABLE', 'the gate is shutting down: repeat the request', {
+  'retry-after': RETRY_AFTER_SECONDS,
+});
 export const UPSTREAM_DOWN = refusal(502, 'UNAVAILABLE', 'the registry behind the gate does not answer');
 export const UPSTREAM_REFUSES_GATE = refusal(
   502,
@@ -76,6 +86,20 @@ export const UPSTREAM_REDIRECTS_AWAY = refusal(
   502,
   'UNAVAILABLE',
   'the registry behind the gate points away from this registry, to a place that the gate does not guard',
+);
+export const UPSTREAM_BUSY = refusal(503, 'UNAVAILABLE', 'the registry behind the gate is busy', {
+  'retry-after': RETRY_AFTER_SECONDS,
+});
+export const NO_CATALOG = refusal(404, 'UNSUPPORTED', 'the registry behind the gate lists no repositories');
+export const BAD_PAGE = refusal(
+  400,
+  'PAGINATION_NUMBER_INVALID',
+  'n is a number from 1 to 1000, last the name of a repository, each given once at most',
+);
+export const TOO_MANY_OTHERS = refusal(
+  403,
+  'DENIED',
+  'the repositories that this key reaches stand behind too many that it does not reach: ask for them by name',
 );
 /** 404 is what the reference implementation answers to a client that cannot read the type of a manifest. */
 export const OLD_SCHEMA = refusal(
@@ -97,29 +121,65 @@ export function invalidRequest({ status, code, message, allow }: RequestRefusal)
   return refusal(status, code, message, allow === undefined ? {} : { allow });
 }
 
+const TOO_MANY_FAILURES = refusal(
+  429,
+  'TOOMANYREQUESTS',
+  'too many failed attempts from this network: wait, then use a key that is in force',
+);
+/** "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers-10): so many in the time that refills as many. */
+const FAILURE_POLICY = `"failures";q=${FAILURES_BURST};w=${(FAILURES_BURST * FAILURE_EVERY_MS) / 1_000}`;
+
+/** The answer to a failure beyond the limit of its network, in place of the stranger's. `waitMs` > 0: until the next counts. */
+export function tooManyFailures(waitMs: number): Refusal {
+  const seconds = Math.ceil(waitMs / 1_000);
+  const headers = {
+    ...TOO_MANY_FAILURES.headers,
+    'retry-after': String(seconds),
+    ratelimit: `"failures";r=0;t=${seconds}`,
+    'ratelimit-policy': FAILURE_POLICY,
+  };
+  return { ...TOO_MANY_FAILURES, headers };
+}
+
+/** What was asked, as far as a refusal tells it. */
+export interface Asked {
+  readonly action: Action;
+  readonly repository?: string | undefined;
+  /** The client's, canonical. */
+  readonly address: string;
+}
+
 /** The answer to a decision other than `allowed`. Whoever proved the secret is told the reason; no one else is told any. */
-export function refusalFor(decision: Decision, action: Action): Refusal {
+export function refusalFor(decision: Decision, asked: Asked): Refusal {
   if (!decision.proven || decision.verdict === 'allowed') return STRANGER;
-  if (decision.verdict !== 'not_permitted') return ENDED[decision.verdict];
-  return refusal(403, 'DENIED', `${decision.keyId}: ${whyNotPermitted(action, decision.permission)}`);
+  const { verdict } = decision;
+  if (verdict !== 'not_permitted' && verdict !== 'network_refused') return ENDED[verdict];
+  return refusal(403, 'DENIED', `${decision.keyId}: ${whyDenied(decision, asked)}`);
 }
 
-function whyNotPermitted(action: Action, permission: string): string {
-  if (action === 'push') return 'this key is read-only: pushing needs a key with the permission read-write';
-  if (action === 'delete') {
-    return `this key may not delete (its permission is ${permission}): that needs read-write-delete`;
+function whyDenied(decision: Decision & { readonly proven: true }, asked: Asked): string {
+  const { action, address, repository } = asked;
+  if (decision.verdict === 'network_refused') {
+    return `this key may not be used from this network (${networkText(address)})`;
   }
-  return 'the list of all repositories is not available through the gate';
+  if (decision.denied === 'repository') return `this key may not use the repository ${repository}`;
+  if (action === 'push') return 'this key is read-only: pushing needs a key with the permission read-write';
+  return `this key may not delete (its permission is ${decision.permission}): that needs read-write-delete`;
 }
 
-/** Sends a refusal. Of a request whose body is still coming in, no more is kept than until the client has read the answer. */
+/**
+ * Sends a refusal, past Fastify, to whom it would be a body to look into. Of a request whose body is still coming in, no more
+ * is kept than until the client has read the answer. Nothing happens when the request has an answer.
+ */
 export function sendRefusal(
   request: IncomingMessage,
   reply: FastifyReply,
   { status, headers, body }: Refusal,
 ): void {
+  if (reply.sent) return;
   cutWhenUnfinished(request, reply.raw);
-  reply.code(status).headers(headers).send(body);
+  reply.hijack();
+  reply.raw.writeHead(status, headers).end(body);
 }
 
 /**

@@ -7,7 +7,7 @@ import { formatKey, hashSecret } from '#libs/kernel';
 import type { Outcome } from '../answer.js';
 import { startGate, type Gate, type GateOptions } from '../gate.js';
 
-const REGISTRY = 'reg_aaaaaaaaaaaaaaaa';
+export const REGISTRY = 'reg_aaaaaaaaaaaaaaaa';
 export const OTHER_REGISTRY = 'reg_bbbbbbbbbbbbbbbb';
 /** Where `OTHER_REGISTRY` answers; `REGISTRY` answers on 127.0.0.1. */
 export const OTHER_HOST = 'other.registry.example';
@@ -74,7 +74,8 @@ export class GateFixture {
     const id = `drk_${String(++this.#keys).padStart(16, 'k')}`;
     const secret = String(this.#keys).padStart(43, 'S');
     const data = { registry: REGISTRY, permission, secretHash: hashSecret(secret), expiresAt: null };
-    this.happens('KeyGenerated', id, { ...data, ...changes });
+    const unrestricted = { repositories: [], networks: [], expectedCountries: [] };
+    this.happens('KeyGenerated', id, { ...data, ...unrestricted, ...changes });
     const key = formatKey(id, secret);
     return { id, key, authorization: basic(`${id}:${key}`) };
   }
