@@ -6,7 +6,7 @@ import type { Database } from '#libs/sqlite';
 export function loadAccess(access: AccessModel, database: Database, position: bigint | undefined): void {
   eachRegistryAndHost(
     database,
-    (id, slug) => access.loadRegistry({ id, slug }),
+    (registry) => access.loadRegistry(registry),
     (host, registry) => access.loadHost({ host, registry }),
   );
   // RFC 3339 in UTC with milliseconds sorts as text: one time is parsed instead of two for each of a million keys.
@@ -18,6 +18,8 @@ export function loadAccess(access: AccessModel, database: Database, position: bi
       registry,
       permission,
       secretHash,
+      repositories: key.repositories,
+      networks: key.networks,
       state: status,
       expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
       revokedAt: revokedAt === null ? null : Date.parse(revokedAt),

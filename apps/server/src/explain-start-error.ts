@@ -1,7 +1,8 @@
 import { EventStoreUnavailable } from '#libs/event-store';
 import { Refusal } from '#libs/kernel';
-import type { Settings } from '#libs/platform';
+import { AuditKeyUnusable, type Settings } from '#libs/platform';
 import { DirectoryLocked } from '#libs/sqlite';
+import { UnusableCertificate } from './gate/certificate.js';
 
 /** The data directory cannot be made or written. */
 const DIRECTORY_CODES = new Set([
@@ -26,7 +27,8 @@ export function explainStartError(error: unknown, settings: Settings): string {
     const cause = error.cause instanceof Error ? error.cause.message : String(error.cause);
     return `the event store does not answer${settings.eventStoreUrl === undefined ? '' : ' at EVENTSTORE_URL'}: ${cause}`;
   }
-  if (error instanceof Refusal) return message;
+  if (error instanceof UnusableCertificate) return `${message}. Look at GATE_TLS_CERT and GATE_TLS_KEY.`;
+  if (error instanceof Refusal || error instanceof AuditKeyUnusable) return message;
   if (code === 'EADDRINUSE') return portInUse(error as { address?: string; port?: number }, settings);
   if (code === 'EADDRNOTAVAIL')
     return `${message}. API_HOST and GATE_HOST must be addresses of this machine.`;

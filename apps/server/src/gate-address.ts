@@ -1,4 +1,7 @@
-/** Where this process's gate listens; known once it does (`GATE_PORT=0`). Set by start-server.ts alone. */
+/**
+ * The port in the `docker login` lines of answers: of this process's gate, known once it listens (`GATE_PORT=0`), else the
+ * one that GATE_PORT names. Set by start-server.ts alone.
+ */
 export class GateAddress {
-  port = 0;
+  constructor(public port: number) {}
 }

@@ -3,18 +3,19 @@ import { Closers, createLog, readSettings, SettingsError } from '#libs/platform'
 import { printBanner } from './banner.js';
 import { explainStartError } from './explain-start-error.js';
 
-/** Ends by itself within 10 s of a signal, whatever hangs. */
-const EXIT_WITHIN_MS = 9_500;
+/** Ends by itself within this of a signal, whatever hangs: with the default drain of 5 s, within 10 s. */
+const EXIT_AFTER_DRAIN_MS = 4_500;
 
 async function main(): Promise<void> {
   const settings = readSettings(process.env);
   const log = createLog(settings.logLevel);
   const closers = new Closers(log);
+  const exitWithinMs = settings.gateDrainSeconds * 1_000 + EXIT_AFTER_DRAIN_MS;
   let ending = false;
   const end = (exitCode: number): void => {
     if (ending) return;
     ending = true;
-    setTimeout(() => process.exit(exitCode || 1), EXIT_WITHIN_MS).unref();
+    setTimeout(() => process.exit(exitCode || 1), exitWithinMs).unref();
     void closers.closeAll().then(() => process.exit(exitCode));
   };
   process.on('SIGINT', () => end(0));
@@ -23,7 +24,7 @@ async function main(): Promise<void> {
     // Only now: a wrong setting is told at once, without loading all of the server first.
     const { startServer } = await import('./start-server.js');
     const server = await startServer(settings, log, closers, { isTerminal: process.stdout.isTTY });
-    await printBanner(server, settings);
+    printBanner(server, settings);
     void server.failed.then((error) => {
       if (ending) return;
       log.fatal({ error: error.message }, 'a part that the server needs has failed');

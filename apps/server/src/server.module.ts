@@ -1,26 +1,48 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
+import { VerifierKeyRoute } from './api/audit/verifier-key.js';
+import { KnownUser } from './api/http/known-user.js';
+import { Narrowed } from './api/http/narrowed.js';
 import { ProblemPages } from './api/http/problem-pages.js';
 import { ReadyGuard } from './api/http/ready-guard.js';
+import { Widened } from './api/http/widened.js';
 import { CallerGuard } from './api/identity/caller-guard.js';
-import { Sessions } from './api/identity/sessions.js';
-import { SignIn, SignInRoute } from './api/identity/sign-in.js';
-import { SignInThrottle } from './api/identity/sign-in-throttle.js';
-import { SignOutRoute } from './api/identity/sign-out.js';
-import { WhoAmIRoute } from './api/identity/who-am-i.js';
+import { IDENTITY_PROVIDERS, IDENTITY_ROUTES } from './api/identity/routes.js';
+import { ChangeKeyHandler, ChangeKeyRoute } from './api/keys/change-key.js';
 import { FirstAnswer } from './api/keys/first-answer.js';
 import { GenerateKeyHandler, GenerateKeyRoute } from './api/keys/generate-key.js';
 import { KeyEventsRoute } from './api/keys/key-events.js';
+import { KeyOwnerGuard } from './api/keys/key-owner-guard.js';
 import { KeyViews } from './api/keys/key-views.js';
 import { ListKeysRoute } from './api/keys/list-keys.js';
+import { ProveRevocation } from './membership/prove-revocation.js';
+import { Receipts } from './api/keys/receipts.js';
+import { ResumeKeyHandler, ResumeKeyRoute } from './api/keys/resume-key.js';
+import { RevokeKeysHandler, RevokeKeysRoute } from './api/keys/revoke-keys.js';
 import { RevokeKeyHandler, RevokeKeyRoute } from './api/keys/revoke-key.js';
+import { SuspendKeyHandler, SuspendKeyRoute } from './api/keys/suspend-key.js';
+import { AddMemberHandler, AddMemberRoute } from './api/members/add-member.js';
+import { ChangeMemberHandler, ChangeMemberRoute } from './api/members/change-member.js';
+import { ListMembersRoute } from './api/members/list-members.js';
+import { RemoveMemberHandler, RemoveMemberRoute } from './api/members/remove-member.js';
+import { AddHostHandler, AddHostRoute } from './api/registries/add-host.js';
+import { ChangePlanHandler, ChangePlanRoute } from './api/registries/change-plan.js';
+import { ChangeRegistryHandler, ChangeRegistryRoute } from './api/registries/change-registry.js';
 import { CreateRegistryHandler, CreateRegistryRoute } from './api/registries/create-registry.js';
+import { HostProof } from './api/registries/host-proof.js';
 import { ListRegistriesRoute } from './api/registries/list-registries.js';
+import { OwnUpstream } from './api/registries/own-upstream.js';
+import { ChangePolicyHandler, RegistryPolicyRoute } from './api/registries/registry-policy.js';
+import { RemoveHostHandler, RemoveHostRoute } from './api/registries/remove-host.js';
 import { ReserveNames } from './api/registries/reserve-names.js';
 
-const IDENTITY = [SignIn, SignInThrottle, Sessions];
-const COMMAND_HANDLERS = [CreateRegistryHandler, GenerateKeyHandler, RevokeKeyHandler];
+const REGISTRIES = [ReserveNames, HostProof, OwnUpstream];
+const COMMAND_HANDLERS = [
+  CreateRegistryHandler, ChangeRegistryHandler, AddHostHandler, RemoveHostHandler, ChangePolicyHandler, ChangePlanHandler,
+  AddMemberHandler, ChangeMemberHandler, RemoveMemberHandler,
+  GenerateKeyHandler, ChangeKeyHandler, SuspendKeyHandler, ResumeKeyHandler, RevokeKeyHandler, RevokeKeysHandler,
+]; // prettier-ignore
 
 /** The management API. What it stands on is started before it (start-server.ts) and comes in as values. */
 @Module({})
@@ -30,20 +52,27 @@ export class ServerModule {
       module: ServerModule,
       imports: [CqrsModule.forRoot()],
       controllers: [
-        SignInRoute, SignOutRoute, WhoAmIRoute,
-        CreateRegistryRoute, ListRegistriesRoute,
-        GenerateKeyRoute, ListKeysRoute, RevokeKeyRoute, KeyEventsRoute,
-        ProblemPages,
+        ...IDENTITY_ROUTES,
+        CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
+        ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
+        GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
+        VerifierKeyRoute, ProblemPages,
       ], // prettier-ignore
       providers: [
         ...parts,
-        ...IDENTITY,
+        ...IDENTITY_PROVIDERS,
         ...COMMAND_HANDLERS,
-        ReserveNames,
+        ...REGISTRIES,
+        KnownUser,
+        Narrowed,
+        Widened,
+        ProveRevocation,
+        Receipts,
         FirstAnswer,
         KeyViews,
         { provide: APP_GUARD, useClass: ReadyGuard },
         { provide: APP_GUARD, useClass: CallerGuard },
+        { provide: APP_GUARD, useClass: KeyOwnerGuard },
       ],
     };
   }

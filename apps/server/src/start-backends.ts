@@ -69,7 +69,7 @@ async function redisServer({ settings, log, closers, fail }: Watched): Promise<R
 }
 
 async function registry({ settings, log, closers, fail }: Watched): Promise<URL | undefined> {
-  if (settings.registryUpstream === 'none') return undefined;
+  if (settings.registryUpstream === 'none' || !settings.roles.includes('gate')) return undefined;
   if (settings.registryUpstream !== 'private') return settings.registryUpstream;
   const server = await startPrivateRegistry({ directory: join(settings.dataDir, 'registry'), log });
   closers.add('private docker-registry', () => server.stop());

@@ -5,7 +5,7 @@ import { catalogue } from '#libs/catalogue';
 import { startEmbeddedStore, type EmbeddedStore } from '#libs/embedded-store';
 import { EventLog } from '#libs/event-store';
 import type { RecordedFact } from '#libs/kernel';
-import { generateKey, keys } from '#libs/keys';
+import { generateKey, keys, suspendKey } from '#libs/keys';
 import { createLog, mintId, startPrivateRedis, type PrivateRedis } from '#libs/platform';
 import { keyTable, ReadModels } from '#libs/read-models';
 import { connectRedisForQueues, type Redis } from '#libs/redis';
@@ -73,6 +73,11 @@ describe('the worker that records expiries', () => {
     workers.push(started);
     return started;
   };
+  const contextOf = () => ({
+    commandId: randomUUID(),
+    actor: { type: 'user', id: 'usr_a' } as const,
+    correlationId: 'test',
+  });
   /** A key that expires `inMs` from now. */
   const key = async (inMs: number): Promise<string> => {
     const id = mintId('drk');
@@ -87,13 +92,11 @@ describe('the worker that records expiries', () => {
       expiresAt: new Date(Date.now() + inMs).toISOString(),
       description: null,
       labels: {},
+      repositories: [],
+      networks: [],
+      expectedCountries: [],
     } as const;
-    const context = {
-      commandId: randomUUID(),
-      actor: { type: 'user', id: 'usr_a' } as const,
-      correlationId: 'test',
-    };
-    const { position } = await log.create(keys, id, generateKey(data), context);
+    const { position } = await log.create(keys, id, generateKey(data), contextOf());
     await readModels.waitFor(position, 5_000);
     return id;
   };
@@ -136,6 +139,16 @@ describe('the worker that records expiries', () => {
     await ended([waiting]);
     await expiring.reconcile();
     expect(await endsOf(waiting)).toHaveLength(1);
+  }, 20_000);
+
+  it('records the end of a suspended key too', async () => {
+    const id = await key(1_500);
+    const suspend = suspendKey({ registry: 'reg_0000000000000001', at: new Date().toISOString() });
+    const { position } = await log.transact(keys, id, suspend, contextOf());
+    await readModels.waitFor(position, 5_000);
+    await worker('suspended').reconcile();
+    await ended([id]);
+    expect(await endsOf(id)).toHaveLength(1);
   }, 20_000);
 
   it('leaves a key alone whose time is not over', async () => {

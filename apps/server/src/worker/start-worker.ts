@@ -1,24 +1,13 @@
-import type { EventLog } from '#libs/event-store';
-import type { Closers, Log } from '#libs/platform';
-import type { ReadModels } from '#libs/read-models';
 import { connectRedisForQueues } from '#libs/redis';
-import type { Installation } from '../installation.js';
-import type { Backends } from '../start-backends.js';
+import type { Core } from '../start-core.js';
 import { ExpireKeys } from './expire-keys.js';
+import { ProveRevocations } from './prove-revocations.js';
 import { Reconciler } from './reconciler.js';
-import { VerifyProjections, type DriftReport } from './verify-projections.js';
+import { VerifyProjections } from './verify-projections.js';
 
 /** Starts the background work of this process. */
-export function startWorker(parts: {
-  eventLog: EventLog;
-  readModels: ReadModels;
-  installation: Installation;
-  backends: Backends;
-  log: Log;
-  closers: Closers;
-  drift: DriftReport;
-}): void {
-  const { eventLog, readModels, installation, backends, log, closers, drift } = parts;
+export function startWorker(core: Core): void {
+  const { eventLog, readModels, installation, backends, log, closers, drift, projections } = core;
   const connection = connectRedisForQueues(backends.redisTarget);
   const workerConnection = connectRedisForQueues(backends.redisTarget);
   closers.add('queue connections', () =>
@@ -27,10 +16,12 @@ export function startWorker(parts: {
   const queue = { prefix: installation.redisKey('jobs'), connection, workerConnection };
   const expireKeys = new ExpireKeys(eventLog, readModels, queue, log);
   closers.add('expire-keys', () => expireKeys.close());
-  const models = { file: readModels.database.file, logId: installation.logId, log: eventLog };
+  const { logId } = installation;
+  const models = { file: readModels.database.file, logId, log: eventLog, projections };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
   closers.add('verify-projections', () => verifyProjections.close());
-  const reconciler = new Reconciler([expireKeys, verifyProjections], log);
+  const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
+  const reconciler = new Reconciler([proveRevocations, expireKeys, verifyProjections], log);
   reconciler.start();
   closers.add('reconciler', () => reconciler.stop());
 }

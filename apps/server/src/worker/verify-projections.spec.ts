@@ -40,7 +40,12 @@ describe('the worker that verifies the read model', () => {
     metrics = new Metrics();
     report = new DriftReport(metrics);
     const queue = { prefix, connection: connect(), workerConnection: connect() };
-    worker = new VerifyProjections({ file, logId: 'log', log }, queue, report, processLog);
+    worker = new VerifyProjections(
+      { file, logId: 'log', log, projections: SERVER_PROJECTIONS },
+      queue,
+      report,
+      processLog,
+    );
   };
 
   beforeAll(async () => {

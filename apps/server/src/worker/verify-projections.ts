@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { EventLog } from '#libs/event-store';
 import { JobQueue, type JobQueueOptions } from '#libs/jobs';
 import type { Log, Metrics } from '#libs/platform';
-import { SERVER_PROJECTIONS, verifyModels, type Verification } from '#libs/read-models';
+import { verifyModels, type Projection, type Verification } from '#libs/read-models';
 
 /** A fault that lets tables drift is found within a day; a replay of 1,000,000 events takes about a minute of one core. */
 const VERIFY_EVERY_MS = 24 * 3_600_000;
@@ -48,7 +48,12 @@ export class VerifyProjections {
   private running: Promise<Verification> | undefined;
 
   constructor(
-    private readonly source: { readonly file: string; readonly logId: string; readonly log: EventLog },
+    private readonly source: {
+      readonly file: string;
+      readonly logId: string;
+      readonly log: EventLog;
+      readonly projections: readonly Projection[];
+    },
     queue: Pick<JobQueueOptions<never>, 'prefix' | 'connection' | 'workerConnection'>,
     private readonly report: DriftReport,
     private readonly log: Log,
@@ -88,7 +93,6 @@ export class VerifyProjections {
     const startedAt = performance.now();
     const verification = await verifyModels({
       ...this.source,
-      projections: SERVER_PROJECTIONS,
       signal: this.closing.signal,
     });
     this.report.found(verification);

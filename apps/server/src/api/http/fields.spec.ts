@@ -1,5 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { IsChoices, IsDurationText, IsHosts, IsLabels, IsPattern, IsText, IsTimestamp } from './fields.js';
+import {
+  IsChoices,
+  IsDurationText,
+  IsHosts,
+  IsLabels,
+  IsList,
+  IsPattern,
+  IsText,
+  IsTimestamp,
+} from './fields.js';
 import { truncatedNetwork } from './network.js';
 import { PageQuery } from './pages.js';
 import { parseTimestamp } from './timestamps.js';
@@ -11,6 +20,8 @@ class Fields {
   @IsTimestamp({ optional: true }) time?: string | null;
   @IsLabels({ optional: true }) labels?: Record<string, string> | null;
   @IsHosts({ optional: true }) hosts?: string[] | null;
+  @IsList({ optional: true, max: 2 }) list?: unknown[] | null;
+  @IsText({ optional: 'absent', max: 4 }) text?: string;
   @IsPattern({ optional: true, pattern: /^[a-z]+$/, max: 3, rule: 'be letters' }) letters?: string | null;
 }
 
@@ -31,6 +42,10 @@ describe('fields', () => {
     { labels: { team: 'edge', 'example.com/tier': '' } },
     { hosts: ['127.0.0.2', 'a.example'] },
     { letters: 'abc' },
+    { list: [] },
+    { list: ['a', 'a'] },
+    { text: 'abcd' },
+    { list: null },
     { lines: null, duration: null, time: null, labels: null, hosts: null },
   ])('what the rule allows passes unchanged: %j', async (body) => {
     expect(await check(body)).toMatchObject(body);
@@ -57,6 +72,11 @@ describe('fields', () => {
     { hosts: [''] },
     { hosts: Array.from({ length: 17 }, (_, at) => `h${at}`) },
     { letters: 'abcd' },
+    { list: 'a' },
+    { list: { 0: 'a' } },
+    { list: ['a', 'b', 'c'] },
+    { text: null },
+    { text: '' },
     { letters: 'a\n' },
   ])('what it does not allow is refused at its field: %j', async (body) => {
     const errors = [expect.objectContaining({ pointer: `/${Object.keys(body)[0]}`, code: 'invalid-value' })];

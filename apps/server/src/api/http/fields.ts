@@ -1,13 +1,19 @@
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
-import { IsOptional, ValidateBy, type ValidationArguments } from 'class-validator';
+import { Transform, Type } from 'class-transformer';
+import {
+  IsOptional,
+  ValidateBy,
+  ValidateIf,
+  ValidateNested,
+  type ValidationArguments,
+} from 'class-validator';
 import { KEY_PATTERN, parseDuration } from '#libs/kernel';
 import { parseTimestamp } from './timestamps.js';
 
-/** What all fields may say. An optional field may be absent or null. */
+/** What all fields may say. An optional field may be absent or null; one that is optional when `absent` may not be null. */
 interface FieldOptions {
-  readonly optional?: boolean;
+  readonly optional?: boolean | 'absent';
   readonly description?: string;
 }
 
@@ -113,6 +119,40 @@ export function IsHosts(options: FieldOptions = {}): PropertyDecorator {
   return field('isHosts', areHosts, rule, { type: 'array', items, maxItems: HOSTS_MAX }, options);
 }
 
+/** A list of at most `max` texts, checked no further: the use case says at each entry's own pointer what is wrong with it. */
+export function IsList(options: FieldOptions & { max: number }): PropertyDecorator {
+  const { max } = options;
+  const isList = (value: unknown) => Array.isArray(value) && value.length <= max;
+  const schema = { type: 'array', items: { type: 'string' }, maxItems: max } as const;
+  return field('isList', isList, `must be a list of at most ${max} texts`, schema, options);
+}
+
+/** true or false; absent means false. */
+export function IsFlag(options: { readonly description: string }): PropertyDecorator {
+  const isFlag = (value: unknown) => typeof value === 'boolean';
+  return field(
+    'isFlag',
+    isFlag,
+    'must be true or false',
+    { type: 'boolean' },
+    { ...options, optional: 'absent' },
+  );
+}
+
+/** An object whose fields are those of a class, with decorators of this file. */
+export function IsObjectOf(
+  shape: () => new () => object,
+  options: { readonly description: string },
+): PropertyDecorator {
+  const isOne = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  return applyDecorators(
+    ApiProperty({ type: shape, ...options }),
+    Type(shape),
+    rule('isObjectOf', isOne, 'must be a JSON object'),
+    ValidateNested(),
+  );
+}
+
 /** A whole number in a query: the only place where text becomes a number. */
 export function IsWholeNumber(
   options: FieldOptions & { min: number; max: number; default?: number },
@@ -162,10 +202,12 @@ function field(
   { optional = false, description }: FieldOptions,
 ): PropertyDecorator {
   const shown = { ...schema, required: !optional, ...(description === undefined ? {} : { description }) };
-  const property = ApiProperty((optional ? { ...shown, nullable: true } : shown) as ApiPropertyOptions);
-  return optional
-    ? applyDecorators(rule(name, test, text), IsOptional(), property)
-    : applyDecorators(rule(name, test, text), property);
+  const nullable = optional === true ? { nullable: true } : {};
+  const property = ApiProperty({ ...shown, ...nullable } as ApiPropertyOptions);
+  const checked = applyDecorators(rule(name, test, text), property);
+  if (optional === false) return checked;
+  const isGiven = (_: unknown, value: unknown) => value !== undefined;
+  return applyDecorators(checked, optional === 'absent' ? ValidateIf(isGiven) : IsOptional());
 }
 
 function rule(name: string, test: Test, text: string): PropertyDecorator {

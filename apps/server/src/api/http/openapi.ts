@@ -7,6 +7,7 @@ import {
   SwaggerModule,
   type OpenAPIObject,
 } from '@nestjs/swagger';
+import { describeRights } from './declared-right.js';
 
 /** Names of the two ways to authenticate in the document. */
 const COOKIE = 'session';
@@ -58,6 +59,7 @@ function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     ...document.components,
     schemas: { ...document.components?.schemas, Problem: PROBLEM },
   };
+  describeRights(document);
   return document;
 }
 
@@ -72,6 +74,16 @@ const PROBLEM = {
     detail: { type: 'string' },
     code: { type: 'string' },
     requestId: { type: 'string' },
+    record: {
+      type: 'object',
+      description: 'With `host-not-proven`: the DNS record that proves the host.',
+      required: ['name', 'type', 'value'],
+      properties: {
+        name: { type: 'string' },
+        type: { type: 'string', enum: ['TXT'] },
+        value: { type: 'string' },
+      },
+    },
     errors: {
       type: 'array',
       items: {

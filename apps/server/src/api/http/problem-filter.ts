@@ -119,7 +119,8 @@ function bodyOf(refusal: Refusal, title: string, status: number, requestId: stri
       : field === undefined
         ? undefined
         : [{ pointer: field, code, detail }];
-  const body = { type: problemType(code), title, status, detail, code, requestId };
+  const members = refusal instanceof Problem ? refusal.members : {};
+  const body = { ...members, type: problemType(code), title, status, detail, code, requestId };
   return errors ? { ...body, errors } : body;
 }
 

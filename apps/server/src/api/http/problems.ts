@@ -43,17 +43,43 @@ export const PROBLEMS = {
     'Call from the same origin, or with an access token.',
   ),
   'plan-required': kind(403, 'Not in this plan', 'Ask an administrator to change the plan of the registry.'),
+  'host-not-proven': kind(
+    403,
+    'The host is not proven',
+    'Set the DNS record in `record`, and repeat the request once it is published.',
+  ),
   'not-found': kind(404, 'Not found', 'It does not exist, or you may not see it.'),
   'method-not-allowed': kind(405, 'Method not allowed', 'Use one of the methods in the `Allow` header.'),
   'request-timeout': kind(408, 'The request took too long', 'Send the whole request at once.'),
   conflict: kind(409, 'Changed meanwhile', 'Read the resource again and repeat the request.'),
   'slug-taken': kind(409, 'The slug is taken', 'Choose another slug.'),
   'host-taken': kind(409, 'The host is taken', 'A host belongs to one registry at most: choose another.'),
+  'host-fixed': kind(
+    409,
+    'The host cannot be removed',
+    'It follows from the slug, or from the configuration of the installation.',
+  ),
+  'upstream-taken': kind(
+    409,
+    'The upstream is taken',
+    'A registry behind the gate belongs to one registry, or to all: choose another.',
+  ),
+  'already-member': kind(409, 'The user is a member already', 'Change the role of the member with PATCH.'),
+  'email-taken': kind(409, 'The e-mail address is taken', 'A user has it already: choose another.'),
+  'last-administrator': kind(
+    409,
+    'The last administrator stays',
+    'Make another user an administrator first.',
+  ),
+  'too-many-tokens': kind(409, 'Too many access tokens', 'End those that nobody uses.'),
+  'key-revoked': kind(409, 'The key is revoked', 'Generate another key.'),
+  'key-expired': kind(409, 'The key has expired', 'Generate another key.'),
   'idempotency-in-progress': kind(409, 'The first request is still running', 'Repeat it in a moment.', 1),
   'precondition-failed': kind(412, 'Changed meanwhile', 'Read the resource again for its new `ETag`.'),
   'payload-too-large': kind(413, 'The body is too large', 'Send a smaller body.'),
   'unsupported-media-type': kind(415, 'Not a JSON request', 'Send `Content-Type: application/json`.'),
   'invalid-value': kind(422, 'The value is refused', 'Correct the field named in `errors`.'),
+  'invitation-void': kind(422, 'The invitation does not hold', 'Ask an administrator for a new one.'),
   'not-supported': kind(422, 'Not supported yet', 'Leave the field out: it could not be enforced.'),
   'expiry-in-past': kind(422, 'The expiry is in the past', 'Choose a time in the future.'),
   'idempotency-key-reused': kind(
@@ -77,19 +103,29 @@ export interface FieldProblem {
   readonly detail: string;
 }
 
-/** A refusal of the edge itself: besides code and text it may carry headers and a list of faults. */
+/** What else a refusal may carry. `members` are members of the answer beside those of every problem (RFC 9457 section 3.2). */
+interface ProblemExtras {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly errors?: readonly FieldProblem[];
+  readonly members?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/** A refusal of the edge itself: besides code and text it may carry headers, a list of faults and members of its own. */
 export class Problem extends Refusal {
   readonly headers: Readonly<Record<string, string>>;
   readonly errors: readonly FieldProblem[] | undefined;
+  readonly members: Readonly<Record<string, unknown>>;
 
   constructor(
     override readonly code: ProblemCode,
     detail: string,
-    extras: { headers?: Record<string, string>; errors?: readonly FieldProblem[]; cause?: unknown } = {},
+    extras: ProblemExtras = {},
   ) {
     super(code, detail, extras);
     this.headers = extras.headers ?? {};
     this.errors = extras.errors;
+    this.members = extras.members ?? {};
   }
 }
 

@@ -6,6 +6,6 @@ const POSITION_HEADER = 'Dockreg-Position';
 export const READ_MODEL_WAIT_MS = 2_000;
 
 /** Tells the caller where in the log the write stands, and with which status it ended. */
-export function answerWritten(reply: FastifyReply, status: 200 | 201, position: bigint): void {
+export function answerWritten(reply: FastifyReply, status: 200 | 201 | 204, position: bigint): void {
   void reply.status(status).header(POSITION_HEADER, position.toString());
 }

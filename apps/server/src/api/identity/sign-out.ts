@@ -3,7 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
-import { requireOrigin } from './caller-guard.js';
+import { requireOrigin } from './authentication.js';
 import { clearSessionCookie, sessionToken } from './session-cookie.js';
 import { Sessions } from './sessions.js';
 

@@ -3,18 +3,11 @@ import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nest
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
-import { formatKey, hashSecret, parseDuration, Refusal } from '#libs/kernel';
-import {
-  generateKey,
-  keys,
-  PERMISSIONS,
-  type KeyGenerated,
-  type KeyState,
-  type Permission,
-} from '#libs/keys';
+import { formatKey, hashSecret, parseDuration } from '#libs/kernel';
+import { generateKey, keys, PERMISSIONS, type KeyState, type KeyTraits, type Permission } from '#libs/keys';
 import { mintId, mintSecret, now } from '#libs/platform';
-import { ReadModels, type RegistryRow } from '#libs/read-models';
-import { commandContext, CurrentCaller, type Caller } from '../http/caller.js';
+import type { RegistryRow } from '#libs/read-models';
+import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import {
   IsChoice,
   IsDurationText,
@@ -26,11 +19,13 @@ import {
 } from '../http/fields.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
-import { parseTimestamp } from '../http/timestamps.js';
-import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
+import { Widened } from '../http/widened.js';
+import { answerWritten } from '../http/written.js';
+import { expiryAt, storedExpiry } from './expiry.js';
 import { FirstAnswer, type Repeatable } from './first-answer.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
+import { IsNetworks, IsRepositories, restrictions } from './restrictions.js';
 
 class GenerateKeyBody {
   @IsText({ max: 200, description: 'What the key is for; need not be unique.' })
@@ -52,8 +47,8 @@ class GenerateKeyBody {
   @IsLabels({ optional: true })
   labels?: Record<string, string> | null;
 
-  @NotSupportedYet() repositories?: unknown;
-  @NotSupportedYet() networks?: unknown;
+  @IsRepositories() repositories?: unknown[] | null;
+  @IsNetworks() networks?: unknown[] | null;
   @NotSupportedYet() expectedCountries?: unknown;
 }
 
@@ -81,10 +76,9 @@ export class GenerateKey extends Command<{
 }> {
   constructor(
     readonly registry: RegistryRow,
-    readonly wanted: Pick<
-      KeyGenerated['data'],
-      'name' | 'permission' | 'expiresAt' | 'description' | 'labels'
-    >,
+    readonly wanted: KeyTraits,
+    /** The user whose own key it is, also when an access token acts for the user. */
+    readonly createdBy: string,
     readonly at: string,
     readonly context: CommandContext,
     readonly repeatable: Repeatable | undefined,
@@ -97,7 +91,7 @@ export class GenerateKey extends Command<{
 export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
   constructor(
     private readonly log: EventLog,
-    private readonly readModels: ReadModels,
+    private readonly widened: Widened,
     private readonly firstAnswer: FirstAnswer,
   ) {}
 
@@ -109,18 +103,23 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
     );
   }
 
-  private async generate(id: string, { registry, wanted, at }: GenerateKey, context: CommandContext) {
+  private async generate(
+    id: string,
+    { registry, wanted, createdBy, at }: GenerateKey,
+    context: CommandContext,
+  ) {
     const secret = mintSecret();
     const data = {
       ...wanted,
       at,
       registry: registry.id,
       registryRevision: registry.revision.toString(),
-      createdBy: context.actor.id,
+      createdBy,
       secretHash: hashSecret(secret),
+      expectedCountries: [],
     };
     const { state, position } = await this.log.create(keys, id, generateKey(data), context);
-    await this.readModels.waitFor(position, READ_MODEL_WAIT_MS);
+    await this.widened.apply(position);
     return { id, secret, state, position };
   }
 }
@@ -135,6 +134,7 @@ export class GenerateKeyRoute {
   ) {}
 
   @Post()
+  @Requires('own-keys')
   @Operation({
     summary: 'Generate a key. The answer is the only one that carries it.',
     answer: GeneratedKey,
@@ -148,10 +148,10 @@ export class GenerateKeyRoute {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<GeneratedKey> {
     const at = now();
-    const { name, permission, description = null, labels } = body;
-    const wanted = { name, permission, description, labels: labels ?? {}, expiresAt: expiry(body, at) };
     const repeatable = this.firstAnswer.asked(idempotencyKey, caller, `generate ${registry.id}`, body);
-    const command = new GenerateKey(registry, wanted, at, commandContext(caller), repeatable);
+    const command = new GenerateKey(
+      registry, traits(body, at), caller.userId, at, commandContext(caller), repeatable,
+    ); // prettier-ignore
     const { id, secret, state, position } = await this.commands.execute(command);
     answerWritten(reply, secret === null ? 200 : 201, position);
     const view = this.views.ofState(id, state, registry);
@@ -161,18 +161,14 @@ export class GenerateKeyRoute {
   }
 }
 
-/** The last moment of the four-digit years in which RFC 3339 counts. */
-const TIME_MAX_MS = Date.parse('9999-12-31T23:59:59.999Z');
+function traits(body: GenerateKeyBody, at: string): KeyTraits {
+  const { name, permission, description = null, labels } = body;
+  const { repositories = [], networks = [] } = restrictions(body);
+  const expiresAt = expiry(body, at);
+  return { name, permission, description, labels: labels ?? {}, expiresAt, repositories, networks };
+}
 
-function expiry({ expiresAt, expiresIn }: GenerateKeyBody, at: string): string | null {
-  const milliseconds = expiresIn
-    ? Date.parse(at) + parseDuration(expiresIn)!
-    : expiresAt
-      ? parseTimestamp(expiresAt)!
-      : null;
-  if (milliseconds === null) return null;
-  const field = expiresIn ? '/expiresIn' : '/expiresAt';
-  if (milliseconds > TIME_MAX_MS)
-    throw new Refusal('invalid-value', 'the expiry lies beyond the year 9999', { field });
-  return new Date(milliseconds).toISOString();
+function expiry({ expiresAt = null, expiresIn }: GenerateKeyBody, at: string): string | null {
+  if (!expiresIn) return expiryAt(expiresAt);
+  return storedExpiry(Date.parse(at) + parseDuration(expiresIn)!, '/expiresIn');
 }

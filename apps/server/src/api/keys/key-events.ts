@@ -4,6 +4,7 @@ import { EventLog } from '#libs/event-store';
 import type { RecordedFact } from '#libs/kernel';
 import { belongs, keys, missingKey } from '#libs/keys';
 import type { RegistryRow } from '#libs/read-models';
+import { RequiresOfKey } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, WHOLE_NUMBER, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
@@ -35,6 +36,7 @@ export class KeyEventsRoute {
   constructor(private readonly log: EventLog) {}
 
   @Get()
+  @RequiresOfKey('audit-own', 'audit')
   @Operation({ summary: "The key's history, oldest first, read from the log itself.", answer: KeyEventPage })
   async events(
     @Param('registry', RegistryParameter) registry: RegistryRow,

@@ -1,12 +1,20 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { PERMISSIONS, type KeyState, type Permission } from '#libs/keys';
+import { PERMISSIONS, type ExistingKey, type Permission } from '#libs/keys';
 import type { KeyRow, RegistryRow } from '#libs/read-models';
+
+/** As they are shown, the strongest last: a suspended key whose time is over is expired. */
+export const STATUSES = [
+  'active',
+  'suspended',
+  'expired',
+  'revoked',
+] as const satisfies readonly KeyRow['status'][];
 
 /** A key should be replaced after this; the registry's policy will say otherwise once it can be set. */
 const ROTATION_PERIOD_MS = 90 * 86_400_000;
 
 /** What all answers about a key have in common. */
-type KeyFacts = Omit<KeyRow, 'secretHash' | 'born' | 'name'> & { readonly name: string };
+type KeyFacts = Omit<KeyRow, 'born'>;
 
 /** A key as the API shows it. Its secret is not part of it. */
 export class KeyView {
@@ -16,16 +24,18 @@ export class KeyView {
   @ApiProperty({ enum: PERMISSIONS }) permission: Permission;
   @ApiProperty({ description: 'Id of the registry.' }) registry: string;
   @ApiProperty({ type: [String], description: 'Empty: every repository of the registry.' })
-  repositories: string[];
-  @ApiProperty({ type: [String], description: 'Empty: from every network.' }) networks: string[];
-  @ApiProperty({ type: [String] }) expectedCountries: string[];
+  repositories: readonly string[];
+  @ApiProperty({ type: [String], description: 'Empty: from every network.' }) networks: readonly string[];
+  @ApiProperty({ type: [String] }) expectedCountries: readonly string[];
   @ApiProperty({ type: 'string', nullable: true }) description: string | null;
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } }) labels: Readonly<
     Record<string, string>
   >;
-  @ApiProperty({ enum: ['active', 'expired', 'revoked'] }) status: KeyRow['status'];
+  @ApiProperty({ enum: STATUSES }) status: KeyRow['status'];
   @ApiProperty({ format: 'date-time' }) createdAt: string;
-  @ApiProperty({ description: 'Id of the user, or of the access token, who generated it.' })
+  @ApiProperty({
+    description: 'Id of the user whose key it is: who generated it, maybe with an access token.',
+  })
   createdBy: string;
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) expiresAt: string | null;
   @ApiProperty({ format: 'date-time', description: 'When to replace it.' }) rotateBy: string;
@@ -37,18 +47,18 @@ export class KeyView {
 export function keyView(key: KeyFacts, dockerHost: string, now: string): KeyView {
   const { id, name, permission, registry, description, labels, createdAt, createdBy, expiresAt, revokedAt } =
     key;
-  const isOver = key.status === 'active' && expiresAt !== null && expiresAt <= now;
+  const isOver = expiresAt !== null && expiresAt <= now;
   return {
     id,
     name,
     permission,
     registry,
-    repositories: [],
-    networks: [],
-    expectedCountries: [],
+    repositories: key.repositories,
+    networks: key.networks,
+    expectedCountries: key.expectedCountries,
     description,
     labels,
-    status: isOver ? 'expired' : key.status,
+    status: isOver && key.status !== 'revoked' ? 'expired' : key.status,
     createdAt,
     createdBy,
     expiresAt,
@@ -59,22 +69,10 @@ export function keyView(key: KeyFacts, dockerHost: string, now: string): KeyView
 }
 
 /** The state of a key's stream in the same shape. */
-export function keyFacts(id: string, state: Exclude<KeyState, { status: 'none' }>): KeyFacts {
-  const { at, registry, name, permission, description, labels, createdBy } = state.generated;
-  const { status, expiresAt, revokedAt } = state;
-  return {
-    id,
-    registry,
-    name,
-    permission,
-    description,
-    labels,
-    createdBy,
-    createdAt: at,
-    status,
-    expiresAt,
-    revokedAt,
-  };
+export function keyFacts(id: string, state: ExistingKey): KeyFacts {
+  const { generated, ...now } = state;
+  const { at, registry, createdBy, expectedCountries } = generated;
+  return { ...now, id, registry, createdBy, createdAt: at, expectedCountries };
 }
 
 /** Where registry clients find this registry: a loopback host with the gate's port when it has one, else its first host. */

@@ -1,5 +1,5 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiProperty, ApiTags, PickType } from '@nestjs/swagger';
 import { missingKey, PERMISSIONS } from '#libs/keys';
 import { now } from '#libs/platform';
 import {
@@ -12,18 +12,18 @@ import {
   type RegistryRow,
 } from '#libs/read-models';
 import { IsChoice, IsChoices, IsPattern, IsText, IsTimestamp, NotSupportedYet } from '../http/fields.js';
+import { Requires } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, TEXT, WHOLE_NUMBER, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { KeyParameter } from './key-parameter.js';
 import { parseTimestamp } from '../http/timestamps.js';
-import { KeyView } from './key-view.js';
+import { KeyView, STATUSES } from './key-view.js';
 import { KeyViews } from './key-views.js';
 
-const STATUSES = ['active', 'expired', 'revoked'] as const;
 const SORTS = ['createdAt', '-createdAt', 'name', '-name'] as const satisfies readonly KeySort[];
 
-class KeyQueryParameters extends PageQuery {
+export class KeyQueryParameters extends PageQuery {
   @IsChoices(STATUSES, { optional: true, description: 'One or more, joined by commas.' })
   status?: (typeof STATUSES)[number][];
 
@@ -42,9 +42,9 @@ class KeyQueryParameters extends PageQuery {
   label?: string;
 
   @IsPattern({
-    pattern: /^(usr|drm)_[0-9A-Za-z]{16}$/,
+    pattern: /^usr_[0-9A-Za-z]{16}$/,
     max: 20,
-    rule: 'be the id of a user or an access token',
+    rule: 'be the id of a user',
     optional: true,
   })
   createdBy?: string;
@@ -62,6 +62,16 @@ class KeyQueryParameters extends PageQuery {
   @NotSupportedYet({ type: 'string' }) asOf?: unknown;
 }
 
+/** The parameters that choose keys. */
+export class KeyFilter extends PickType(KeyQueryParameters, [
+  'status',
+  'permission',
+  'q',
+  'label',
+  'createdBy',
+  'expiresBefore',
+]) {}
+
 class KeyPage implements Page<KeyView> {
   @ApiProperty({ type: [KeyView] }) items: KeyView[];
   @ApiProperty({ type: 'string', nullable: true }) next: string | null;
@@ -76,6 +86,7 @@ export class ListKeysRoute {
   ) {}
 
   @Get()
+  @Requires('see')
   @Operation({ summary: 'The keys of a registry, revoked and expired ones too.', answer: KeyPage })
   list(
     @Param('registry', RegistryParameter) registry: RegistryRow,
@@ -84,7 +95,7 @@ export class ListKeysRoute {
     const sort = query.sort ?? '-createdAt';
     const list = `keys ${registry.id} ${sort}`;
     const rows = listKeys(this.readModels.database, {
-      ...filters(query),
+      ...filtersOf(query),
       registry: registry.id,
       now: now(),
       sort,
@@ -99,6 +110,7 @@ export class ListKeysRoute {
   }
 
   @Get(':key')
+  @Requires('see')
   @Operation({ summary: 'One key.', answer: KeyView })
   show(
     @Param('registry', RegistryParameter) registry: RegistryRow,
@@ -110,7 +122,8 @@ export class ListKeysRoute {
   }
 }
 
-function filters({ status, permission, q, label, createdBy, expiresBefore }: KeyQueryParameters) {
+/** What the query asks for, as the tables take it. */
+export function filtersOf({ status, permission, q, label, createdBy, expiresBefore }: KeyFilter) {
   const [labelName, labelValue = ''] = label?.split(/:(.*)/su) ?? [];
   return {
     ...(status ? { status } : {}),

@@ -3,23 +3,25 @@ import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nest
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
-import { Refusal } from '#libs/kernel';
+import { USER_ID } from '#libs/identity';
 import { mintId, now, Settings } from '#libs/platform';
-import { ReadModels } from '#libs/read-models';
 import {
   createRegistry,
   hostProblem,
   registries,
   SLUG_LENGTH_MAX,
   slugProblem,
-  type RegistryState,
+  UPSTREAM_LENGTH_MAX,
 } from '#libs/registries';
-import { commandContext, CurrentCaller, type Caller } from '../http/caller.js';
-import { IsHosts, IsText, NotSupportedYet } from '../http/fields.js';
+import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
+import { IsHosts, IsPattern, IsText } from '../http/fields.js';
+import { KnownUser } from '../http/known-user.js';
 import { Operation } from '../http/openapi.js';
-import { Problem } from '../http/problems.js';
-import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
-import { RegistryView, registryView } from './registry-view.js';
+import { invalidField } from '../http/problems.js';
+import { Widened } from '../http/widened.js';
+import { answerWritten } from '../http/written.js';
+import { OwnUpstream } from './own-upstream.js';
+import { RegistryView, stateView } from './registry-view.js';
 import { ReserveNames } from './reserve-names.js';
 
 class CreateRegistryBody {
@@ -38,8 +40,21 @@ class CreateRegistryBody {
   })
   hosts?: string[] | null;
 
-  @NotSupportedYet({ type: 'string' })
-  owner?: unknown;
+  @IsText({
+    max: UPSTREAM_LENGTH_MAX,
+    optional: true,
+    description: 'A registry behind the gate for this one alone, as http://host:5000.',
+  })
+  upstream?: string | null;
+
+  @IsPattern({
+    pattern: USER_ID,
+    max: 20,
+    rule: 'be the id of a user',
+    optional: true,
+    description: 'The first member, as owner.',
+  })
+  owner?: string | null;
 }
 
 export class CreateRegistry extends Command<{ registry: RegistryView; position: bigint }> {
@@ -47,6 +62,9 @@ export class CreateRegistry extends Command<{ registry: RegistryView; position: 
     readonly slug: string,
     readonly name: string,
     readonly hosts: readonly string[],
+    readonly upstream: string | null,
+    /** Id of the user who becomes the owner; null: nobody, administrators look after it. */
+    readonly owner: string | null,
     readonly context: CommandContext,
   ) {
     super();
@@ -57,59 +75,55 @@ export class CreateRegistry extends Command<{ registry: RegistryView; position: 
 export class CreateRegistryHandler implements ICommandHandler<CreateRegistry> {
   constructor(
     private readonly log: EventLog,
-    private readonly readModels: ReadModels,
+    private readonly widened: Widened,
     private readonly settings: Settings,
     private readonly names: ReserveNames,
+    private readonly knownUser: KnownUser,
   ) {}
 
-  async execute({ slug, name, hosts, context }: CreateRegistry) {
+  async execute({ slug, name, hosts, upstream, owner, context }: CreateRegistry) {
     this.checkNames(slug, hosts);
+    if (owner !== null) await this.knownUser.require(owner, '/owner');
     const at = now();
     const id = mintId('reg');
     await this.names.reserve(id, slug, hosts, at, context);
     const data = { at, slug, name, plan: this.settings.defaultPlan, createdBy: context.actor.id };
-    const created = await this.log.create(registries, id, createRegistry(data, hosts), context);
-    await this.readModels.waitFor(created.position, READ_MODEL_WAIT_MS);
-    return { registry: this.view(id, created.state), position: created.position };
+    const create = createRegistry(data, hosts, upstream, owner);
+    const created = await this.log.create(registries, id, create, context);
+    await this.widened.apply(created.position);
+    const registry = stateView(id, created.state, this.settings.registryDomain);
+    return { registry, position: created.position };
   }
 
   private checkNames(slug: string, hosts: readonly string[]): void {
     const problem = slugProblem(slug);
-    if (problem)
-      throw new Problem('invalid-request', problem, {
-        errors: [{ pointer: '/slug', code: 'invalid-value', detail: problem }],
-      });
+    if (problem) throw invalidField('/slug', problem);
     for (const [index, host] of hosts.entries()) {
       const detail = hostProblem(host, this.settings.registryDomain);
-      const pointer = `/hosts/${index}`;
-      if (detail)
-        throw new Problem('invalid-request', detail, {
-          errors: [{ pointer, code: 'invalid-value', detail }],
-        });
+      if (detail) throw invalidField(`/hosts/${index}`, detail);
     }
-  }
-
-  private view(id: string, state: RegistryState): RegistryView {
-    if (state.status === 'none') throw new Refusal('conflict', 'the registry vanished while it was created');
-    return registryView({ id, ...state }, this.settings.registryDomain);
   }
 }
 
 @ApiTags('registries')
 @Controller('v1/registries')
 export class CreateRegistryRoute {
-  constructor(private readonly commands: CommandBus) {}
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly upstreams: OwnUpstream,
+  ) {}
 
   @Post()
-  @Operation({ summary: 'Create a registry. Administrators only.', answer: RegistryView, status: 201 })
+  @Requires('administer')
+  @Operation({ summary: 'Create a registry.', answer: RegistryView, status: 201 })
   async create(
     @Body() body: CreateRegistryBody,
     @CurrentCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RegistryView> {
-    if (!caller.administrator) throw new Refusal('not-permitted', 'only administrators create registries');
-    const { slug, name, hosts } = body;
-    const command = new CreateRegistry(slug, name, hosts ?? [], commandContext(caller));
+    const { slug, name, hosts, owner = null } = body;
+    const upstream = body.upstream ? this.upstreams.check(body.upstream) : null;
+    const command = new CreateRegistry(slug, name, hosts ?? [], upstream, owner, commandContext(caller));
     const { registry, position } = await this.commands.execute(command);
     answerWritten(reply, 201, position);
     return registry;

@@ -2,6 +2,7 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Settings } from '#libs/platform';
 import { listRegistries, ReadModels, type RegistryRow } from '#libs/read-models';
+import { CurrentCaller, OwnAccount, Requires, type Caller } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, TEXT, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
@@ -21,15 +22,17 @@ export class ListRegistriesRoute {
   ) {}
 
   @Get()
+  @OwnAccount()
   @Operation({ summary: 'The registries that the caller may see, by slug.', answer: RegistryPage })
-  list(@Query() { limit, after }: PageQuery): RegistryPage {
+  list(@Query() { limit, after }: PageQuery, @CurrentCaller() caller: Caller): RegistryPage {
     const [slug] = placeAfter('registries', after, [TEXT]) ?? [];
-    const rows = listRegistries(this.readModels.database, slug, limit + 1);
+    const rows = listRegistries(this.readModels.database, slug, limit + 1, caller.visibleRegistries());
     const { items, next } = pageOf('registries', rows, limit, (row) => [row.slug]);
     return { items: items.map((row) => registryView(row, this.settings.registryDomain)), next };
   }
 
   @Get(':registry')
+  @Requires('see')
   @Operation({ summary: 'One registry, by slug or id.', answer: RegistryView })
   show(@Param('registry', RegistryParameter) registry: RegistryRow): RegistryView {
     return registryView(registry, this.settings.registryDomain);

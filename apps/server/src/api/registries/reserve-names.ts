@@ -1,23 +1,34 @@
 import { Injectable } from '@nestjs/common';
 import { EventLog, type CommandContext } from '#libs/event-store';
-import { Refusal } from '#libs/kernel';
-import { hosts, isAbandonable, registries, release, reserve, slugs } from '#libs/registries';
+import { Refusal, type Decision } from '#libs/kernel';
+import { now } from '#libs/platform';
+import {
+  hosts,
+  registries,
+  release,
+  releaseAbandoned,
+  removeHost,
+  reserve,
+  reserveToUse,
+  slugs,
+  type Reservation,
+  type ReservationFact,
+} from '#libs/registries';
 
 interface Name {
   readonly kind: typeof slugs;
   readonly name: string;
-  readonly taken: 'slug-taken' | 'host-taken';
 }
 
 /**
- * Takes the names of a new registry, each by its own stream, before the registry itself is written. A command that died in
- * between leaves a name without a holder: whoever asks for it a minute later frees it first.
+ * Keeps names unique, each by its own stream: a name is reserved before the registry's own event, and released after it. A
+ * command that died in between leaves a name that its holder does not use: whoever asks for it a minute later frees it first.
  */
 @Injectable()
 export class ReserveNames {
   constructor(private readonly log: EventLog) {}
 
-  /** Takes all names for `registry`, or none: throws Refusal `slug-taken` or `host-taken`. */
+  /** Takes all names for a new registry, or none: throws Refusal `slug-taken` or `host-taken`. */
   async reserve(
     registry: string,
     slug: string,
@@ -26,13 +37,13 @@ export class ReserveNames {
     context: CommandContext,
   ): Promise<void> {
     const held: Name[] = [];
-    const wanted: Name[] = [
-      { kind: slugs, name: slug, taken: 'slug-taken' },
+    const wanted = [
+      { kind: slugs, name: slug, taken: 'slug-taken' as const },
       ...hostNames.map((name) => ({ kind: hosts, name, taken: 'host-taken' as const })),
     ];
     try {
-      for (const name of wanted) {
-        await this.take(name, registry, at, context);
+      for (const { taken, ...name } of wanted) {
+        await this.take(name, reserve(registry, at, taken), at, context);
         held.push(name);
       }
     } catch (error) {
@@ -41,33 +52,57 @@ export class ReserveNames {
     }
   }
 
+  /** Takes a host for a registry that will use it within a minute. Throws Refusal `host-taken`. */
+  async takeHost(registry: string, host: string, context: CommandContext): Promise<void> {
+    const at = now();
+    await this.take({ kind: hosts, name: host }, reserveToUse(registry, at), at, context);
+  }
+
+  /**
+   * Called once the registry has the host: takes it again should it have been freed meanwhile, by a removal at the same time
+   * or because this process stood still for a minute. Takes it away from the registry again when somebody else was quicker:
+   * then throws Refusal `host-taken`.
+   */
+  async keepHost(registry: string, host: string, context: CommandContext): Promise<void> {
+    const { state } = await this.log.read(hosts, host);
+    if (state.by === registry) return;
+    try {
+      await this.takeHost(registry, host, context);
+    } catch (error) {
+      if (error instanceof Refusal)
+        await this.log.transact(registries, registry, removeHost(host, now()), context);
+      throw error;
+    }
+  }
+
+  /** Called once the registry has the host no more. Another call may have added it again meanwhile: then it stays taken. */
+  async freeHost(registry: string, host: string, context: CommandContext): Promise<void> {
+    await this.log.transact(hosts, host, release(registry, now()), context);
+    const { state } = await this.log.read(registries, registry);
+    if (state.status !== 'none' && state.hosts.includes(host)) await this.keepHost(registry, host, context);
+  }
+
   private async take(
-    { kind, name, taken }: Name,
-    by: string,
+    { kind, name }: Name,
+    decision: Decision<Reservation, ReservationFact>,
     at: string,
     context: CommandContext,
   ): Promise<void> {
     try {
-      await this.log.create(kind, name, reserve(by, at, taken), context);
+      await this.log.create(kind, name, decision, context);
     } catch (error) {
-      if (!(error instanceof Refusal) || !(await this.freedAbandoned(kind, name, at, context))) throw error;
-      await this.log.transact(kind, name, reserve(by, at, taken), context);
+      if (!(error instanceof Refusal)) throw error;
+      await this.freeAbandoned({ kind, name }, at, context);
+      await this.log.transact(kind, name, decision, context);
     }
   }
 
-  /** Frees the name if its holder never came to be. A holder that exists keeps it. */
-  private async freedAbandoned(
-    kind: Name['kind'],
-    name: string,
-    at: string,
-    context: CommandContext,
-  ): Promise<boolean> {
+  /** Frees a name that its holder does not use. One that is younger than a minute stays: its command may be under way. */
+  private async freeAbandoned({ kind, name }: Name, at: string, context: CommandContext): Promise<void> {
     const { state } = await this.log.read(kind, name);
-    if (state.by === undefined) return true;
-    if (!isAbandonable(state, at)) return false;
+    if (state.by === undefined) return;
     const holder = await this.log.read(registries, state.by);
-    if (holder.state.status !== 'none') return false;
-    await this.log.transact(kind, name, release(state.by, at), context);
-    return true;
+    const isUsed = holder.state.status !== 'none' && (kind === slugs || holder.state.hosts.includes(name));
+    if (!isUsed) await this.log.transact(kind, name, releaseAbandoned(state.by, at), context);
   }
 }

@@ -1,0 +1,68 @@
+import { Controller, Param, Post, Res } from '@nestjs/common';
+import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { EventLog, type CommandContext } from '#libs/event-store';
+import { keys, resumeKey, type KeyState } from '#libs/keys';
+import { now } from '#libs/platform';
+import type { RegistryRow } from '#libs/read-models';
+import { commandContext, CurrentCaller, RequiresOfKey, type Caller } from '../http/caller.js';
+import { Operation } from '../http/openapi.js';
+import { RegistryParameter } from '../http/registry-parameter.js';
+import { Widened } from '../http/widened.js';
+import { answerWritten } from '../http/written.js';
+import { KeyParameter } from './key-parameter.js';
+import { KeyView } from './key-view.js';
+import { KeyViews } from './key-views.js';
+
+export class ResumeKey extends Command<{ state: KeyState; position: bigint }> {
+  constructor(
+    readonly registry: string,
+    readonly id: string,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(ResumeKey)
+export class ResumeKeyHandler implements ICommandHandler<ResumeKey> {
+  constructor(
+    private readonly log: EventLog,
+    private readonly widened: Widened,
+  ) {}
+
+  async execute({ registry, id, context }: ResumeKey) {
+    const resume = resumeKey({ registry, at: now() });
+    const { state, position } = await this.log.transact(keys, id, resume, context);
+    await this.widened.apply(position);
+    return { state, position };
+  }
+}
+
+@ApiTags('keys')
+@Controller('v1/registries/:registry/keys/:key/resume')
+export class ResumeKeyRoute {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly views: KeyViews,
+  ) {}
+
+  @Post()
+  @RequiresOfKey('own-keys', 'any-keys')
+  @Operation({
+    summary: 'Resume a suspended key: it is accepted again.',
+    answer: KeyView,
+  })
+  async resume(
+    @Param('registry', RegistryParameter) registry: RegistryRow,
+    @Param('key', KeyParameter) id: string,
+    @CurrentCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<KeyView> {
+    const command = new ResumeKey(registry.id, id, commandContext(caller));
+    const { state, position } = await this.commands.execute(command);
+    answerWritten(reply, 200, position);
+    return this.views.ofState(id, state, registry);
+  }
+}

@@ -1,0 +1,69 @@
+import { Controller, Param, Post, Res } from '@nestjs/common';
+import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { EventLog, type CommandContext } from '#libs/event-store';
+import { keys, suspendKey, type KeyState } from '#libs/keys';
+import { now } from '#libs/platform';
+import type { RegistryRow } from '#libs/read-models';
+import { commandContext, CurrentCaller, RequiresOfKey, type Caller } from '../http/caller.js';
+import { Narrowed } from '../http/narrowed.js';
+import { Operation } from '../http/openapi.js';
+import { RegistryParameter } from '../http/registry-parameter.js';
+import { answerWritten } from '../http/written.js';
+import { KeyParameter } from './key-parameter.js';
+import { KeyView } from './key-view.js';
+import { KeyViews } from './key-views.js';
+
+export class SuspendKey extends Command<{ state: KeyState; position: bigint }> {
+  constructor(
+    readonly registry: string,
+    readonly id: string,
+    readonly context: CommandContext,
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(SuspendKey)
+export class SuspendKeyHandler implements ICommandHandler<SuspendKey> {
+  constructor(
+    private readonly log: EventLog,
+    private readonly narrowed: Narrowed,
+  ) {}
+
+  /** Whoever is told "suspended" has waited, also when it was so before. */
+  async execute({ registry, id, context }: SuspendKey) {
+    const suspend = suspendKey({ registry, at: now() });
+    const { state, position } = await this.log.transact(keys, id, suspend, context);
+    await this.narrowed.apply(position);
+    return { state, position };
+  }
+}
+
+@ApiTags('keys')
+@Controller('v1/registries/:registry/keys/:key/suspend')
+export class SuspendKeyRoute {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly views: KeyViews,
+  ) {}
+
+  @Post()
+  @RequiresOfKey('own-keys', 'any-keys')
+  @Operation({
+    summary: 'Suspend a key: once answered, no request is accepted with it until it is resumed.',
+    answer: KeyView,
+  })
+  async suspend(
+    @Param('registry', RegistryParameter) registry: RegistryRow,
+    @Param('key', KeyParameter) id: string,
+    @CurrentCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<KeyView> {
+    const command = new SuspendKey(registry.id, id, commandContext(caller));
+    const { state, position } = await this.commands.execute(command);
+    answerWritten(reply, 200, position);
+    return this.views.ofState(id, state, registry);
+  }
+}

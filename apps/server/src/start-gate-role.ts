@@ -1,0 +1,45 @@
+import type { Metrics, Settings } from '#libs/platform';
+import type { TlsFiles } from './gate/certificate.js';
+import { startGate } from './gate/gate.js';
+import type { Core } from './start-core.js';
+
+/** Beyond the drain itself, the gate needs a moment to cut what is left. */
+const CLOSE_SLACK_MS = 1_000;
+
+/** Starts the data plane of this process. */
+export async function startGateRole(core: Core): Promise<{ url: string; port: number }> {
+  const { settings, access, backends, membership, closers, log } = core;
+  const drainMs = settings.gateDrainSeconds * 1_000;
+  const gate = await startGate({
+    host: settings.gateHost,
+    port: settings.gatePort,
+    access,
+    upstream: backends.upstream,
+    ready: () => core.obstacle() ?? membership.ready(),
+    waitReady: () => membership.waitReady(),
+    servesReads: (withinMs) => core.obstacle('lease') === undefined && membership.servesReads(withinMs),
+    now: () => Date.now(),
+    log,
+    metrics: gateMetrics(core.metrics),
+    operations: core.operations,
+    trustedProxies: settings.trustedProxies,
+    proxyProtocol: settings.gateProxyProtocol === 'v2',
+    drainMs,
+    ...tlsOf(settings),
+  });
+  closers.add('gate', () => gate.close(), drainMs + CLOSE_SLACK_MS);
+  const scheme = settings.gateTlsCert === undefined ? 'http' : 'https';
+  return { url: `${scheme}://${gate.address}:${gate.port}`, port: gate.port };
+}
+
+function tlsOf({ gateTlsCert, gateTlsKey }: Settings): { tls?: TlsFiles } {
+  const isGiven = gateTlsCert !== undefined && gateTlsKey !== undefined;
+  return isGiven ? { tls: { certFile: gateTlsCert, keyFile: gateTlsKey } } : {};
+}
+
+function gateMetrics(metrics: Metrics) {
+  const decisions = metrics.counter('dockreg_gate_decisions_total', 'Requests at the gate by verdict', [
+    'verdict',
+  ]);
+  return { decided: (verdict: string) => decisions.inc({ verdict }) };
+}
