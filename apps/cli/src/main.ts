@@ -1,19 +1,25 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
+import { resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { PortTaken, StoreFailed, StoreLocked, StoreUnreadable } from '#libs/embedded-store';
 import { EventStoreUnavailable } from '#libs/event-store';
 import { readSettings, SettingsError } from '#libs/platform';
 import { NothingToVerify } from '#libs/read-models';
+import { auditKeyGenerate } from './audit-key.js';
 import { backup } from './backup.js';
 import { BackupDamaged } from './backup-file.js';
-import { CliError, EXIT } from './cli-error.js';
+import { CliError, EXIT, UnusableInput } from './cli-error.js';
 import { declareRestored } from './declare-restored.js';
 import type { OutputOptions } from './output.js';
 import { projectionsRebuild, projectionsStatus, projectionsVerify } from './projections.js';
 import { restore } from './restore.js';
+import { serveStore } from './serve-store.js';
+import { verifyReceiptFile, type VerifyReceiptOptions } from './verify-receipt.js';
 
 const NOTES = `
 It works on the same settings as the server: EVENTSTORE_URL when it is set, else DATA_DIR (now: ./data).
-Exit codes: 0 = done, 1 = failed, 2 = the command line is wrong, 3 = verify found a difference.`;
+Exit codes: 0 = done, 1 = failed, or a receipt is not valid, 2 = the command line or the input cannot be used,
+3 = projections verify found a difference.`;
 
 const JSON_OPTION = ['--json', 'print one JSON object'] as const;
 
@@ -59,15 +65,63 @@ function program(): Command {
     .description('say that the log was restored by other means; every server must be stopped')
     .option(...JSON_OPTION)
     .action((options: OutputOptions) => declareRestored(settings(), options));
+  addAuditCommands(dockreg);
+  dockreg
+    .command('store')
+    .description(
+      'serve the embedded store to other processes of this machine, for development; ends on SIGTERM',
+    )
+    .option('--data-dir <folder>', 'whose events; default: DATA_DIR')
+    .option('--port <number>', 'on 127.0.0.1; default: a free one', portOf, 0)
+    .option(...JSON_OPTION)
+    .action(({ dataDir, port, ...options }: OutputOptions & { dataDir?: string; port: number }) =>
+      serveStore(resolve(dataDir ?? settings().dataDir), port, options),
+    );
   return dockreg;
 }
+
+/** What an auditor uses: these commands need no installation. */
+function addAuditCommands(dockreg: Command): void {
+  dockreg
+    .command('verify-receipt')
+    .description('check the answer to a revocation, offline')
+    .argument('<file>', 'the JSON that the API answered; - = standard input')
+    .option('--key <key>', 'the verifier key, as GET /v1/audit-log/key gives it')
+    .option('--key-file <file>', 'a file with it')
+    .option(...JSON_OPTION)
+    .action((file: string, options: VerifyReceiptOptions) => verifyReceiptFile(file, options));
+  dockreg
+    .command('audit-key')
+    .description('the key that signs receipts')
+    .command('generate')
+    .description('print a new signer key, for AUDIT_KEY, and its verifier key')
+    .option('--name <name>', 'whose key it is; default: REGISTRY_DOMAIN')
+    .option(...JSON_OPTION)
+    .action(({ name, ...options }: OutputOptions & { name?: string }) =>
+      auditKeyGenerate(name ?? readSettings(process.env).registryDomain, options),
+    );
+}
+
+function portOf(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
+  throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+}
+
+/** Errors whose message is a sentence for whoever typed the command. */
+const EXPLAINED = [
+  CliError,
+  NothingToVerify,
+  BackupDamaged,
+  PortTaken,
+  StoreFailed,
+  StoreLocked,
+  StoreUnreadable,
+] as const;
 
 /** The sentence for whoever typed the command. A stack is shown only for what nobody foresaw. */
 function explain(error: unknown): string {
   if (error instanceof SettingsError) return error.problems.join('\n         ');
-  if (error instanceof CliError || error instanceof NothingToVerify || error instanceof BackupDamaged) {
-    return error.message;
-  }
+  if (EXPLAINED.some((type) => error instanceof type)) return (error as Error).message;
   if (error instanceof EventStoreUnavailable) return `${error.message} (${String(error.cause)})`;
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) return (error as Error).message;
@@ -80,5 +134,5 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT.usage);
   process.stderr.write(`dockreg: ${explain(error)}\n`);
-  process.exit(EXIT.failed);
+  process.exit(error instanceof UnusableInput ? EXIT.usage : EXIT.failed);
 }
