@@ -90,9 +90,9 @@ export class Api {
     return this.all(`/v1/registries/${registry}/keys/${id}/events`);
   }
 
-  /** The position up to which the server knows the log: it rises with every event. */
+  /** The position of the newest event in the server's tables: it rises with every write, and not with leases. */
   async position(): Promise<string> {
-    return (await this.get<{ position: string }>('/v1/status')).position;
+    return (await this.get<{ checkpoint: string }>('/v1/status')).checkpoint;
   }
 
   /** `GET /v2/` at the gate, which is what `docker login` asks. */

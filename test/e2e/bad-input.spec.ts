@@ -55,8 +55,11 @@ describe('generating a key with', () => {
     ],
     ['months', { ...GOOD, expiresIn: 'P3M' }, 400, 'invalid-request'],
     ['an expiry after the year 9999', { ...GOOD, expiresIn: 'P99999999D' }, 422, 'invalid-value'],
-    ['repositories', { ...GOOD, repositories: ['team/*'] }, 422, 'not-supported'],
-    ['networks', { ...GOOD, networks: ['10.0.0.0/8'] }, 422, 'not-supported'],
+    ['a pattern that no repository has', { ...GOOD, repositories: ['Team/*'] }, 400, 'invalid-request'],
+    ['a text for repositories', { ...GOOD, repositories: 'team/*' }, 400, 'invalid-request'],
+    ['a network that is none', { ...GOOD, networks: ['10.0.0.0/33'] }, 400, 'invalid-request'],
+    ['one network twice', { ...GOOD, networks: ['10.0.0.0/8', '10.1.0.0/8'] }, 400, 'invalid-request'],
+    ['101 repositories', { ...GOOD, repositories: Array(101).fill('a') }, 400, 'invalid-request'],
     ['expected countries', { ...GOOD, expectedCountries: ['DE'] }, 422, 'not-supported'],
     ['a prototype', '{"name":"x","permission":"read","__proto__":{"a":1}}', 400, 'malformed-json'],
     [

@@ -1,4 +1,5 @@
 import { request, type Agent, type IncomingHttpHeaders } from 'node:http';
+import { request as requestOverTls } from 'node:https';
 import { text } from 'node:stream/consumers';
 
 /** An answer longer awaited than this is a hang. */
@@ -13,6 +14,8 @@ export interface Exchange {
   readonly body?: unknown;
   /** Default: a connection of its own. */
   readonly agent?: Agent;
+  /** Whom to trust, in PEM: the port speaks TLS. Default: plain HTTP. */
+  readonly ca?: string;
 }
 
 export interface Answer {
@@ -22,11 +25,17 @@ export interface Answer {
 }
 
 /** Sends one request to a port of this machine and reads the whole answer. */
-export function exchange(port: number, { method, path, headers, body, agent }: Exchange): Promise<Answer> {
+export function exchange(
+  port: number,
+  { method, path, headers, body, agent, ca }: Exchange,
+): Promise<Answer> {
   const bytes = bytesOf(body);
   const framing = bytes && { 'content-type': 'application/json', 'content-length': String(bytes.length) };
   return new Promise((resolve, reject) => {
-    const sent = request({
+    const send = ca === undefined ? request : requestOverTls;
+    const sent = send({
+      // Without a name the certificate must be for the address, whatever the Host header says.
+      ...(ca !== undefined && { ca, servername: '' }),
       host: '127.0.0.1',
       port,
       method: method ?? (bytes ? 'POST' : 'GET'),

@@ -57,7 +57,7 @@ describe('a start that cannot work', () => {
   it('names everything that is wrong with the settings at once, and repeats no value', async () => {
     const wrong = {
       GATE_PROT: '5001',
-      ROLES: 'gate',
+      ROLES: 'gate,admin',
       API_PORT: 'abc',
       GATE_PORT: '65536',
       DEFAULT_PLAN: 'geheim7',

@@ -16,9 +16,11 @@ const MAIN = fileURLToPath(new URL('../../dist/apps/server/src/main.js', import.
 const START_LIMIT_MS = 30_000;
 /** Pause between two looks at what raises no event. */
 const POLL_MS = 20;
-/** How the start-up text names the two addresses. */
-const BANNER =
-  /Management API +http:\/\/127\.0\.0\.1:(\d+)[\s\S]*Gate +http:\/\/127\.0\.0\.1:(\d+)[\s\S]*Ctrl-C/;
+/** How the start-up text names the addresses of the roles that run. */
+const BANNER_END = 'Ctrl-C ends it.';
+const API = /Management API +http:\/\/127\.0\.0\.1:(\d+)/;
+const GATE = /Gate +https?:\/\/(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)/;
+const WORKER = /Worker +http:\/\/127\.0\.0\.1:(\d+)/;
 
 export interface Exit {
   readonly code: number | null;
@@ -79,10 +81,10 @@ export class Installation {
       run.child.kill('SIGKILL');
       throw new Error(`the server is ${failure}:\n${run.output()}`);
     }
-    const [api, gate] = await run.ports;
+    const { api, gate, operations } = await run.ports;
     const server = new ServerProcess(run, api, gate, this);
     await eventually('/readyz', START_LIMIT_MS, async () => {
-      const answer = await exchange(api, { path: '/readyz' });
+      const answer = await exchange(operations, { path: '/readyz' });
       return answer.status === readiness;
     });
     return server;
@@ -138,19 +140,31 @@ interface Run {
   readonly output: () => string;
   /** Resolves when the process and its outputs have ended. */
   readonly ended: Promise<Exit>;
-  /** API and gate, from the start-up text. */
-  readonly ports: Promise<readonly [number, number]>;
+  /** From the start-up text. */
+  readonly ports: Promise<Ports>;
+}
+
+interface Ports {
+  /** 0 without the role. */
+  readonly api: number;
+  readonly gate: number;
+  /** Any port that answers `/readyz`. */
+  readonly operations: number;
+}
+
+function portsIn(banner: string): Ports {
+  const [api, gate, worker] = [API, GATE, WORKER].map((line) => Number(line.exec(banner)?.[1] ?? 0));
+  return { api: api!, gate: gate!, operations: api! || gate! || worker! };
 }
 
 function watch(child: ChildProcess, file: string): Run {
   const startedAt = performance.now();
   let output = '';
-  const ports = new Promise<readonly [number, number]>((resolve) => {
+  const ports = new Promise<Ports>((resolve) => {
     const keep = (name: string) => (chunk: Buffer) => {
       appendFileSync(`${file}.${name}`, chunk);
       output += chunk.toString();
-      const [, api, gate] = BANNER.exec(output) ?? [];
-      if (api !== undefined) resolve([Number(api), Number(gate)]);
+      if (output.includes(BANNER_END)) resolve(portsIn(output));
     };
     child.stdout!.on('data', keep('stdout'));
     child.stderr!.on('data', keep('stderr'));
@@ -178,6 +192,15 @@ export class ServerProcess {
 
   get output(): string {
     return this.run.output();
+  }
+
+  get pid(): number {
+    return this.run.child.pid!;
+  }
+
+  /** Sends a signal and waits for nothing: SIGSTOP and SIGCONT. */
+  signal(signal: NodeJS.Signals): void {
+    this.run.child.kill(signal);
   }
 
   /** Sends the signal and waits for the end. */
