@@ -17,6 +17,12 @@ import { Slots } from './slots.js';
 /** More appends under way at once make the client miss its own deadlines (30,000 at once: 29,000 errors). */
 const APPENDS_IN_FLIGHT_MAX = 256;
 
+/**
+ * The client sends the deadline of an append as a time of day by its own wall clock, and the store goes by its: with the
+ * client's default of 10 s, a node whose clock is 10 s slow could append nothing. Calls have deadlines of our own.
+ */
+const CLOCKS_APART_MS = 24 * 3_600_000;
+
 /** From `no_stream`, or the revision that the stream must be at. */
 export type ExpectedRevision = 'no_stream' | bigint;
 
@@ -106,7 +112,10 @@ export class Connection {
     try {
       // `expectedRevision`, as the documentation calls it, would be ignored in silence (defect 6).
       const call = this.renewed.then(() =>
-        this.renewable.client.appendToStream(stream, events, { streamState: expected }),
+        this.renewable.client.appendToStream(stream, events, {
+          streamState: expected,
+          deadline: CLOCKS_APART_MS,
+        }),
       );
       const result = await within(withinMs, `append to ${stream}`, call);
       this.appendHealth.answered();
