@@ -167,6 +167,33 @@ describe('the time without a lease', () => {
   });
 });
 
+describe('a renewal that failed', () => {
+  it('is followed by another one soon while no lease is held', () => {
+    lease.sending('a', at(0));
+    lease.failed('a', at(10));
+    expect(lease.renewalDue(at(259))).toBe(false);
+    expect(lease.renewalDue(at(260))).toBe(true);
+  });
+
+  it('may have been stored all the same, and gives the lease that it would have given', () => {
+    lease.sending('a', at(0));
+    lease.failed('a', at(10));
+    lease.delivered('a', 0n);
+    expect(lease.isHeld(at(11))).toBe(true);
+    expect(lease.isHeld(at(L))).toBe(false);
+  });
+
+  it('hastens nothing while a lease is held, nor when a later one is under way', () => {
+    lease.sending('a', at(0));
+    lease.sending('b', at(1_000));
+    lease.failed('a', at(1_001));
+    expect(lease.nextDueAt(at(1_002))).toBe(at(2_000).monotonic);
+    lease.delivered('a', 0n);
+    lease.failed('b', at(1_003));
+    expect(lease.nextDueAt(at(1_004))).toBe(at(2_000).monotonic);
+  });
+});
+
 describe('renewals', () => {
   it('expect the stream to be at the newest one that has come back, known or not', () => {
     expect(lease.expectedRevision).toBe(-1n);

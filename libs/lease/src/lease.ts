@@ -24,6 +24,8 @@ interface Sent {
 export const IDLE_AFTER_MS = 60_000;
 /** More than clocks are ever corrected by within a lease; a suspended machine or a set clock is further off. */
 export const DIVERGENCE_MAX_MS = 200;
+/** While no lease is held, requests are waiting: a renewal that failed is followed by another one this soon. */
+const RETRY_AFTER_MS = 250;
 /** One renewal may be lost or late, and a second one, without an interruption. RENEWALS_KEPT depends on it. */
 const RENEWALS_PER_LEASE = 3;
 
@@ -49,6 +51,7 @@ export class Lease {
   #last: Sent | undefined;
   #revision = -1n;
   #lastSentAt = -Infinity;
+  #lastSent: string | undefined;
   #touchedAt = -Infinity;
   #released = false;
   #dropped = 0;
@@ -92,6 +95,7 @@ export class Lease {
     const offset = now.wall - now.monotonic;
     this.#sent.set(renewal, { monotonic: now.monotonic, offset, lowest: offset });
     this.#lastSentAt = now.monotonic;
+    this.#lastSent = renewal;
   }
 
   /**
@@ -104,6 +108,16 @@ export class Lease {
     if (sent === undefined) return;
     this.#sent.delete(renewal);
     if (this.#since === undefined || sent.monotonic > this.#since.monotonic) this.#since = this.#last = sent;
+  }
+
+  /**
+   * The append was refused, or was not answered: it may be stored all the same, and may still come back. While no lease is
+   * held, another one is due soon; so requests that wait are served soon after the store is back. That does not push out a
+   * renewal that holds: none does, and of several at one `expectedRevision` the store takes one.
+   */
+  failed(renewal: string, now: Reading): void {
+    if (renewal !== this.#lastSent || this.isHeld(now)) return;
+    this.#lastSentAt = now.monotonic + RETRY_AFTER_MS - this.#leaseMs / RENEWALS_PER_LEASE;
   }
 
   /** Ask with a fresh reading, in the same synchronous step as the look-up of the grant. */

@@ -111,12 +111,14 @@ export class OwnLease {
     this.append(
       { type: 'LeaseRenewed', data: { at: now(), renewal, label, leaseMs } },
       this.lease.expectedRevision,
-    ).catch((error: unknown) =>
+    ).catch((error: unknown) => {
       this.log.debug(
         { error: String(error) },
         'a renewal of the lease was not answered; the next one follows',
-      ),
-    );
+      );
+      this.lease.failed(renewal, reading());
+      this.renewWhenDue();
+    });
   }
 
   private append(fact: LeaseFact, revision?: bigint): Promise<unknown> {
