@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { PortTaken, StoreFailed, StoreLocked, StoreUnreadable } from '#libs/embedded-store';
 import { EventStoreUnavailable } from '#libs/event-store';
-import { readSettings, SettingsError } from '#libs/platform';
-import { NothingToVerify } from '#libs/read-models';
+import { readSettings, SettingsError, type Settings } from '#libs/platform';
+import { MasterKeyUnusable } from '#libs/personal-data';
 import { auditKeyGenerate } from './audit-key.js';
 import { backup } from './backup.js';
 import { BackupDamaged } from './backup-file.js';
@@ -13,6 +13,7 @@ import { declareRestored } from './declare-restored.js';
 import type { OutputOptions } from './output.js';
 import { projectionsRebuild, projectionsStatus, projectionsVerify } from './projections.js';
 import { restore } from './restore.js';
+import { rotateMasterKey, type RotateOptions } from './rotate-master-key.js';
 import { serveStore } from './serve-store.js';
 import { verifyReceiptFile, type VerifyReceiptOptions } from './verify-receipt.js';
 
@@ -23,31 +24,18 @@ Exit codes: 0 = done, 1 = failed, or a receipt is not valid, 2 = the command lin
 
 const JSON_OPTION = ['--json', 'print one JSON object'] as const;
 
+/** The settings of the environment, with another data directory when one is given. */
+type SettingsOf = (dataDir?: string) => Settings;
+
 /** The whole command line. Settings are read when a command runs, so that `--help` works with none. */
 function program(): Command {
-  const settings = () => readSettings(process.env);
+  const settings: SettingsOf = (dataDir) =>
+    readSettings({ ...process.env, ...(dataDir !== undefined && { DATA_DIR: dataDir }) });
   const dockreg = new Command('dockreg')
     .description('Manages a Dockreg Keys installation.')
     .addHelpText('after', NOTES)
     .exitOverride();
-  const projections = dockreg
-    .command('projections')
-    .description('the read models, which are built from the log');
-  projections
-    .command('status')
-    .description('what the read-model file holds, and how far behind the log it is')
-    .option(...JSON_OPTION)
-    .action((options: OutputOptions) => projectionsStatus(settings(), options));
-  projections
-    .command('rebuild')
-    .description('build the read-model file anew; the server must be stopped')
-    .option(...JSON_OPTION)
-    .action((options: OutputOptions) => projectionsRebuild(settings(), options));
-  projections
-    .command('verify')
-    .description('compare the read-model file with a replay of the log')
-    .option(...JSON_OPTION)
-    .action((options: OutputOptions) => projectionsVerify(settings(), options));
+  addProjectionCommands(dockreg, settings);
   dockreg
     .command('backup')
     .description('write every event to one file; the server may be running')
@@ -65,6 +53,7 @@ function program(): Command {
     .description('say that the log was restored by other means; every server must be stopped')
     .option(...JSON_OPTION)
     .action((options: OutputOptions) => declareRestored(settings(), options));
+  addMasterKeyCommand(dockreg, settings);
   addAuditCommands(dockreg);
   dockreg
     .command('store')
@@ -78,6 +67,41 @@ function program(): Command {
       serveStore(resolve(dataDir ?? settings().dataDir), port, options),
     );
   return dockreg;
+}
+
+function addProjectionCommands(dockreg: Command, settings: SettingsOf): void {
+  const projections = dockreg
+    .command('projections')
+    .description('the read models, which are built from the log');
+  projections
+    .command('status')
+    .description('what each read-model file holds, and how far behind the log it is')
+    .option(...JSON_OPTION)
+    .action((options: OutputOptions) => projectionsStatus(settings(), options));
+  projections
+    .command('rebuild')
+    .description('build each read-model file anew; the server must be stopped')
+    .option(...JSON_OPTION)
+    .action((options: OutputOptions) => projectionsRebuild(settings(), options));
+  projections
+    .command('verify')
+    .description('compare each read-model file with a replay of the log')
+    .option(...JSON_OPTION)
+    .action((options: OutputOptions) => projectionsVerify(settings(), options));
+}
+
+function addMasterKeyCommand(dockreg: Command, settings: SettingsOf): void {
+  dockreg
+    .command('master-key')
+    .description('the key over the keys of personal data')
+    .command('rotate')
+    .description('replace it, so that no backup from before opens with it; the server may be running')
+    .option('--data-dir <folder>', 'whose master key and events; default: DATA_DIR')
+    .option('--only-node', 'with EVENTSTORE_URL: no other API node has a copy of the file')
+    .option(...JSON_OPTION)
+    .action(({ dataDir, ...options }: RotateOptions & { dataDir?: string }) =>
+      rotateMasterKey(settings(dataDir), options),
+    );
 }
 
 /** What an auditor uses: these commands need no installation. */
@@ -110,7 +134,7 @@ function portOf(text: string): number {
 /** Errors whose message is a sentence for whoever typed the command. */
 const EXPLAINED = [
   CliError,
-  NothingToVerify,
+  MasterKeyUnusable,
   BackupDamaged,
   PortTaken,
   StoreFailed,

@@ -35,10 +35,15 @@ describe('dockreg projections', () => {
     expect(ran).toMatchObject({ code: 0, err: '' });
     expect(resultOf(ran)).toMatchObject({
       logId: 'log0000000000001',
-      state: 'current',
-      eventsBehind: 0,
-      position: String(running!.models.position),
-      tables: expect.arrayContaining([{ table: 'keys', rows: KEYS }]),
+      files: [
+        {
+          file: join(dataDir, 'read-models', 'server.sqlite'),
+          state: 'current',
+          eventsBehind: 0,
+          position: String(running!.models.position),
+          tables: expect.arrayContaining([{ table: 'keys', rows: KEYS }]),
+        },
+      ],
     });
   });
 
@@ -53,7 +58,7 @@ describe('dockreg projections', () => {
   it('verify ends with 0 when the file is what the log says', async () => {
     const ran = await run('projections', 'verify', '--json');
     expect(ran.code).toBe(0);
-    expect(resultOf(ran)).toMatchObject({ events: 500, drift: [] });
+    expect(resultOf(ran)).toMatchObject({ files: [{ events: 500, drift: [] }] });
   });
 
   it('verify ends with 3 and names the row when it is not', async () => {
@@ -77,7 +82,7 @@ describe('dockreg projections', () => {
     writeFileSync(join(dataDir, 'events', 'connection'), stale);
     const ran = await run('projections', 'rebuild', '--json');
     expect(ran).toMatchObject({ code: 0 });
-    expect(resultOf(ran)).toMatchObject({ events: 500 });
+    expect(resultOf(ran)).toMatchObject({ files: [{ events: 500 }] });
     expect((await run('projections', 'verify')).code).toBe(0);
   });
 
@@ -88,7 +93,7 @@ describe('dockreg projections', () => {
     const { logId } = resultOf(ran);
     expect(logId).toMatch(/^[0-9A-Za-z]{16}$/);
     const status = resultOf(await run('projections', 'status', '--json'));
-    expect(status).toMatchObject({ logId, state: 'of another log' });
+    expect(status).toMatchObject({ logId, files: [{ state: 'of another log' }] });
     const verify = await run('projections', 'verify');
     expect(verify).toMatchObject({ code: 1, err: expect.stringContaining('it needs a rebuild') });
   });

@@ -1,86 +1,132 @@
+import { existsSync } from 'node:fs';
 import { catalogue } from '#libs/catalogue';
 import { EventLog, readHead, readLogId } from '#libs/event-store';
 import type { Settings } from '#libs/platform';
 import {
+  API_PROJECTIONS,
+  apiModelFile,
+  GATE_PROJECTIONS,
+  gateModelFile,
   modelStatus,
+  NothingToVerify,
   rebuildModels,
   SERVER_PROJECTIONS,
   serverModelFile,
   verifyModels,
   type ModelStatus,
+  type Projection,
   type Verification,
 } from '#libs/read-models';
 import { CliError, EXIT } from './cli-error.js';
 import { printResult, showing, size, strong, table, type OutputOptions } from './output.js';
 import { reachLog } from './reach-log.js';
 
+/** One read-model file of the data directory, and the log that it is built from. */
 interface Source {
   readonly file: string;
   readonly log: EventLog;
   readonly logId: string;
-  readonly projections: typeof SERVER_PROJECTIONS;
+  readonly projections: readonly Projection[];
   readonly head: () => Promise<bigint | undefined>;
 }
 
-/** `dockreg projections status`: what the read-model file holds and how far it is behind the log. Changes nothing. */
-export async function projectionsStatus(settings: Settings, options: OutputOptions): Promise<void> {
-  await withSource(settings, {}, async (source) => {
-    const status = modelStatus(source.file, source);
-    const beside = modelStatus(`${source.file}.next`, source);
-    const behind = status.state === 'current' ? await eventsBehind(source, status) : undefined;
-    const result = {
-      logId: source.logId,
-      head: await source.head(),
-      ...status,
-      position: status.checkpoint?.position,
-      eventsBehind: behind,
-      rebuilding: beside.checkpoint ? { position: beside.checkpoint.position ?? null } : null,
-    };
-    printResult(options, result, statusLines(result, behind));
-  });
-}
+/** A file belongs to a set of roles, see apps/server/src/models-of-roles.ts. The first is that of a process with all of them. */
+const MODELS = [
+  { fileIn: serverModelFile, projections: SERVER_PROJECTIONS },
+  { fileIn: apiModelFile, projections: API_PROJECTIONS },
+  { fileIn: gateModelFile, projections: GATE_PROJECTIONS },
+] as const;
 
-/** `dockreg projections rebuild`: builds the file anew from the log and puts it in the place of the old one. */
-export async function projectionsRebuild(settings: Settings, options: OutputOptions): Promise<void> {
-  const alone = 'a rebuild replaces the file that it works on (it would also rebuild a bad one by itself)';
-  await withSource(settings, { alone }, async (source) => {
-    const startedAt = performance.now();
-    const built = await showing('Rebuilding', (onProgress) => rebuildModels({ ...source, onProgress }));
-    const seconds = secondsSince(startedAt);
-    printResult(options, { file: source.file, ...built, seconds }, [
-      `Rebuilt ${source.file} from ${built.events.toLocaleString('en')} events in ${seconds} s.`,
+/** `dockreg projections status`: what each read-model file holds and how far it is behind the log. Changes nothing. */
+export async function projectionsStatus(settings: Settings, options: OutputOptions): Promise<void> {
+  await withSources(settings, {}, async (sources, { logId, head }) => {
+    const files = await Promise.all(sources.map(statusOf));
+    printResult(options, { logId, head, files }, [
+      `Log          ${logId}, head at position ${head ?? 'none'}`,
+      ...files.flatMap((file, index) => [...(index > 0 ? [''] : []), ...statusLines(file)]),
     ]);
   });
 }
 
-/** `dockreg projections verify`: compares the file with a replay of the log. Ends with code 3 when they differ. */
-export async function projectionsVerify(settings: Settings, options: OutputOptions): Promise<void> {
-  await withSource(settings, {}, async (source) => {
-    const startedAt = performance.now();
-    const found = await showing('Replaying', (onProgress) => verifyModels({ ...source, onProgress }));
-    const result = { file: source.file, ...found, seconds: secondsSince(startedAt) };
-    printResult(options, result, verifyLines(result));
-    if (found.drift.length > 0) process.exitCode = EXIT.drift;
+async function statusOf(source: Source) {
+  const status = modelStatus(source.file, source);
+  const beside = modelStatus(`${source.file}.next`, source);
+  return {
+    ...status,
+    position: status.checkpoint?.position,
+    eventsBehind: status.state === 'current' ? await eventsBehind(source, status) : undefined,
+    rebuilding: beside.checkpoint ? { position: beside.checkpoint.position ?? null } : null,
+  };
+}
+
+/** `dockreg projections rebuild`: builds each file anew from the log and puts it in the place of the old one. */
+export async function projectionsRebuild(settings: Settings, options: OutputOptions): Promise<void> {
+  const alone = 'a rebuild replaces the file that it works on (it would also rebuild a bad one by itself)';
+  await withSources(settings, { alone }, async (sources) => {
+    const files = [];
+    for (const source of sources) {
+      const startedAt = performance.now();
+      const built = await showing('Rebuilding', (onProgress) => rebuildModels({ ...source, onProgress }));
+      files.push({ file: source.file, ...built, seconds: secondsSince(startedAt) });
+    }
+    const lines = files.map(
+      ({ file, events, seconds }) =>
+        `Rebuilt ${file} from ${events.toLocaleString('en')} events in ${seconds} s.`,
+    );
+    printResult(options, { files }, lines);
   });
 }
 
-async function withSource(
+/**
+ * `dockreg projections verify`: compares each file with a replay of the log. Ends with code 3 when they differ, and fails
+ * after the others when there is one that cannot be compared.
+ */
+export async function projectionsVerify(settings: Settings, options: OutputOptions): Promise<void> {
+  await withSources(settings, {}, async (sources) => {
+    const found = [];
+    const hopeless: NothingToVerify[] = [];
+    for (const source of sources) {
+      const one = await verified(source);
+      if (one instanceof NothingToVerify) hopeless.push(one);
+      else found.push(one);
+    }
+    if (found.length > 0) {
+      const lines = found.flatMap((one, index) => [...(index > 0 ? [''] : []), ...verifyLines(one)]);
+      printResult(options, { files: found }, lines);
+    }
+    if (hopeless.length > 0) throw new CliError(hopeless.map(({ message }) => message).join('\n'));
+    if (found.some(({ drift }) => drift.length > 0)) process.exitCode = EXIT.drift;
+  });
+}
+
+async function verified(source: Source): Promise<(Verification & Named) | NothingToVerify> {
+  const startedAt = performance.now();
+  try {
+    const found = await showing('Replaying', (onProgress) => verifyModels({ ...source, onProgress }));
+    return { file: source.file, ...found, seconds: secondsSince(startedAt) };
+  } catch (error) {
+    if (error instanceof NothingToVerify) return error;
+    throw error;
+  }
+}
+
+/** Calls `work` with every read-model file that is there; with that of a process with all roles when there is none. */
+async function withSources(
   settings: Settings,
   reach: { alone?: string },
-  work: (source: Source) => Promise<void>,
+  work: (sources: readonly Source[], at: { logId: string; head: bigint | undefined }) => Promise<void>,
 ): Promise<void> {
   const reached = await reachLog(settings, reach);
   const log = new EventLog(reached.connectionString, catalogue);
   try {
     const logId = await readLogId(log);
     if (logId === undefined) throw new CliError('The log is empty: no server has started on it yet.');
-    await work({
-      file: serverModelFile(settings.dataDir),
-      log,
-      logId,
-      projections: SERVER_PROJECTIONS,
-      head: () => readHead(reached.connectionString),
+    const head = () => readHead(reached.connectionString);
+    const sources = MODELS.map(({ fileIn, projections }) => {
+      return { file: fileIn(settings.dataDir), log, logId, projections, head };
     });
+    const there = sources.filter(({ file }) => existsSync(file) || existsSync(`${file}.next`));
+    await work(there.length > 0 ? there : sources.slice(0, 1), { logId, head: await head() });
   } finally {
     await log.close();
     await reached.close();
@@ -93,15 +139,12 @@ async function eventsBehind(source: Source, { checkpoint }: ModelStatus): Promis
   return (await source.log.readAllAfter(checkpoint?.position, categories)).length;
 }
 
-function statusLines(
-  status: ModelStatus & { logId: string; head: bigint | undefined; rebuilding: object | null },
-  behind: number | undefined,
-): string[] {
+function statusLines(status: Awaited<ReturnType<typeof statusOf>>): string[] {
+  const behind = status.eventsBehind;
   const freshness =
     behind === undefined ? '' : behind === 0 ? ', up to date' : `, ${behind} or more events behind`;
   const rebuild = status.rebuilding ? ['Rebuild      one is under way beside it, or was interrupted'] : [];
   return [
-    `Log          ${status.logId}, head at position ${status.head ?? 'none'}`,
     `File         ${status.file}, ${size(status.bytes)}`,
     `State        ${strong(status.state)}${freshness}`,
     `Position     ${status.checkpoint?.position ?? 'none'}`,

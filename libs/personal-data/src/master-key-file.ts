@@ -5,14 +5,21 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { formatMasterKey, generateGeneration, parseMasterKey, type MasterKey } from './master-key.js';
+import { basename, dirname, join } from 'node:path';
+import {
+  formatMasterKey,
+  generateGeneration,
+  parseMasterKey,
+  type Generation,
+  type MasterKey,
+} from './master-key.js';
 
 const FILE = 'master-key';
 /** What may be set of the file's mode: its owner's bits. */
@@ -21,6 +28,21 @@ const OTHERS = 0o077;
 /** The file of the master key cannot be used. The message is a sentence for the operator; no part of the key stands in it. */
 export class MasterKeyUnusable extends Error {
   override readonly name = 'MasterKeyUnusable';
+}
+
+/** What the file held when it was read. A rotation changes the file under a running server. */
+class MasterKeyOfFile implements MasterKey {
+  constructor(
+    private readonly file: string,
+    readonly generations: readonly Generation[],
+  ) {}
+
+  /** Throws MasterKeyUnusable, also when the file is gone. */
+  reread(): MasterKey {
+    const found = readMasterKeyFile(this.file);
+    if (!found) throw new MasterKeyUnusable(`${this.file} is gone. Put it back.`);
+    return found;
+  }
 }
 
 /** Where a node keeps its master key that was given none in its settings. */
@@ -39,7 +61,7 @@ export function readMasterKeyFile(file: string): MasterKey | undefined {
     );
   }
   try {
-    return parseMasterKey(readFileSync(file, 'utf8'));
+    return new MasterKeyOfFile(file, parseMasterKey(readFileSync(file, 'utf8')).generations);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== undefined) throw error;
     throw new MasterKeyUnusable(`${file} holds no master key (${(error as Error).message}). Put it back.`);
@@ -66,10 +88,21 @@ export function createMasterKeyFile(file: string): MasterKey {
   return readMasterKeyFile(file)!;
 }
 
-/** Puts another key in the place of the file's, for a rotation. */
+/**
+ * Puts another key in the place of the file's, for a rotation: whoever reads it has the one or the other, whole. One process
+ * at a time may do so. What an interrupted one left beside is removed: it holds generations that are to be destroyed.
+ */
 export function replaceMasterKeyFile(file: string, masterKey: MasterKey): void {
   renameSync(writeDraft(file, masterKey), file);
+  const folder = dirname(file);
+  for (const name of readdirSync(folder))
+    if (isDraft(name, file)) rmSync(join(folder, name), { force: true });
   syncFolder(file);
+}
+
+function isDraft(name: string, file: string): boolean {
+  const prefix = `${basename(file)}.`;
+  return name.startsWith(prefix) && /^\d+\.[0-9a-f]{8}$/.test(name.slice(prefix.length));
 }
 
 function writeDraft(file: string, masterKey: MasterKey): string {

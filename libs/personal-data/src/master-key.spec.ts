@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js';
@@ -85,6 +85,21 @@ describe('the file of a master key', () => {
     expect(readdirSync(join(directory.path, 'data'))).toEqual(['master-key']);
   });
 
+  it('is replaced without a trace of what an interrupted replacement left beside it', () => {
+    writeFileSync(`${file}.4711.0badcafe`, formatMasterKey(masterKey));
+    writeFileSync(`${file}.txt`, 'a note of the operator');
+    replaceMasterKeyFile(file, masterKey);
+    expect(readdirSync(join(directory.path, 'data')).sort()).toEqual(['master-key', 'master-key.txt']);
+  });
+
+  it('can be read again by whoever has read it', () => {
+    const read = readMasterKeyFile(file)!;
+    replaceMasterKeyFile(file, { generations: [newest] });
+    expect(read.generations).toHaveLength(2);
+    expect(read.reread!().generations).toHaveLength(1);
+    replaceMasterKeyFile(file, masterKey);
+  });
+
   it.each([0o640, 0o604, 0o660])('is refused when others may use it (mode %o)', (mode) => {
     chmodSync(file, mode);
     expect(() => readMasterKeyFile(file)).toThrow(MasterKeyUnusable);
@@ -97,6 +112,13 @@ describe('the file of a master key', () => {
     const thrown = caught(() => readMasterKeyFile(file));
     expect(thrown).toBeInstanceOf(MasterKeyUnusable);
     expect(thrown.message).not.toContain('horse');
+  });
+
+  it('is missed by whoever reads it again', () => {
+    replaceMasterKeyFile(file, masterKey);
+    const read = readMasterKeyFile(file)!;
+    rmSync(file);
+    expect(() => read.reread!()).toThrow(MasterKeyUnusable);
   });
 });
 

@@ -3,6 +3,8 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 /** Generations of the operator's master key, the newest first. Each wraps the keys of subjects; a destroyed one opens nothing. */
 export interface MasterKey {
   readonly generations: readonly Generation[];
+  /** The same master key as it is now, of one that can change while the program runs; without it, it never does. */
+  reread?(): MasterKey;
 }
 
 export interface Generation {

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 /** The built program: the command line is tested as the process that a person starts. */
-const MAIN = fileURLToPath(new URL('../../../../dist/apps/cli/src/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../../../dist/apps/cli/src/main.js', import.meta.url));
 /** A command that hangs is killed then, and its code is null. */
 const ENDS_WITHIN_MS = 60_000;
 
