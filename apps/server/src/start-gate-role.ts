@@ -37,9 +37,17 @@ function tlsOf({ gateTlsCert, gateTlsKey }: Settings): { tls?: TlsFiles } {
   return isGiven ? { tls: { certFile: gateTlsCert, keyFile: gateTlsKey } } : {};
 }
 
+/** Counts by verdict; the child of each label is looked up once, since every request counts. */
 function gateMetrics(metrics: Metrics) {
   const decisions = metrics.counter('dockreg_gate_decisions_total', 'Requests at the gate by verdict', [
     'verdict',
   ]);
-  return { decided: (verdict: string) => decisions.inc({ verdict }) };
+  const children = new Map<string, Pick<typeof decisions, 'inc'>>();
+  return {
+    decided(verdict: string): void {
+      let child = children.get(verdict);
+      if (!child) children.set(verdict, (child = decisions.labels(verdict) as Pick<typeof decisions, 'inc'>));
+      child.inc();
+    },
+  };
 }
