@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Database } from '#libs/sqlite';
 import { Api } from './api.js';
 import { Cluster, type ClusterNode } from './cluster.js';
 import { exchange } from './http-exchange.js';
@@ -38,6 +39,22 @@ describe('roles in processes of their own', () => {
         file.endsWith('.sqlite'),
       );
     expect([api, gate, worker].map(files)).toEqual([['api.sqlite'], ['gate.sqlite'], ['api.sqlite']]);
+    const tables = (node: ClusterNode, file: string) => {
+      const database = new Database(join(node.server.installation.dataDir, 'read-models', file));
+      const names = database.all(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`);
+      const columns = names.flatMap(({ name }) =>
+        database.all(`SELECT name FROM pragma_table_info(?)`, [name!]),
+      );
+      database.close();
+      return { names: names.map(({ name }) => name), columns: columns.map(({ name }) => name) };
+    };
+    expect(tables(gate, 'gate.sqlite').names).toEqual([
+      'checkpoint',
+      'grants',
+      'registries',
+      'registry_hosts',
+    ]);
+    expect(tables(api, 'api.sqlite').columns).not.toContain('secret_hash');
   });
 
   it('answer only on the ports of their roles', async () => {

@@ -4,11 +4,10 @@ import type { RecordedFact } from '#libs/kernel';
 import type { RegistryFact } from '#libs/registries';
 import { Database } from '#libs/sqlite';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js';
+import { allMembers, listMembers, memberTable } from './member-table.js';
 import {
-  allMembers,
   eachRegistryAndHost,
   findRegistry,
-  listMembers,
   listRegistries,
   registryOfUpstream,
   registryTable,
@@ -34,7 +33,7 @@ describe('the table of registries', () => {
     revisions.set(id, revision);
     const place = { stream: `registry-${id}`, category: 'registry', id, revision, position: position++ };
     const fact: RecordedFact = { type, data, metadata, eventId: String(position), ...place };
-    registryTable.apply(database, fact);
+    for (const table of [registryTable, memberTable]) table.apply(database, fact);
   };
   const create = (id: string, slug: string) =>
     happens(id, {
@@ -47,7 +46,7 @@ describe('the table of registries', () => {
 
   beforeAll(() => {
     database = new Database(join(directory.path, 'models.sqlite'));
-    database.exec(registryTable.schema);
+    for (const { schema } of [registryTable, memberTable]) database.exec(schema);
   });
   beforeEach(() => {
     database.exec('DELETE FROM registries; DELETE FROM registry_hosts; DELETE FROM registry_members');

@@ -1,5 +1,5 @@
-import { parseDuration, type Role } from '#libs/kernel';
-import type { MemberAdded, RegistryCreated, RegistryFact } from '#libs/registries';
+import { parseDuration } from '#libs/kernel';
+import type { RegistryCreated, RegistryFact } from '#libs/registries';
 import type { Database, Row } from '#libs/sqlite';
 import type { Projection } from './projection.js';
 
@@ -33,10 +33,7 @@ export const registryTable: Projection = {
     CREATE TABLE registry_hosts (
       host TEXT PRIMARY KEY, registry TEXT NOT NULL, place INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX registry_hosts_by_registry ON registry_hosts (registry, place);
-    CREATE TABLE registry_members (
-      registry TEXT NOT NULL, user TEXT NOT NULL, role TEXT NOT NULL, added_at TEXT NOT NULL, PRIMARY KEY (registry, user)
-    ) STRICT, WITHOUT ROWID;`,
+    CREATE INDEX registry_hosts_by_registry ON registry_hosts (registry, place);`,
   indexes: '',
   apply(database, event) {
     change(database, event.id, event as RegistryFact);
@@ -67,19 +64,10 @@ function change(database: Database, id: string, { type, data }: RegistryFact): v
       return;
     case 'MemberAdded':
     case 'MemberRoleChanged':
-      return putMember(database, id, data);
     case 'MemberRemoved':
-      database.run('DELETE FROM registry_members WHERE registry = ? AND user = ?', [id, data.user]);
+      // In a table of their own, which a gate does not keep.
+      return;
   }
-}
-
-/** A member with another role stays one since the day of the first. */
-function putMember(database: Database, registry: string, { at, user, role }: MemberAdded['data']): void {
-  database.run(
-    `INSERT INTO registry_members (registry, user, role, added_at) VALUES (?, ?, ?, ?)
-     ON CONFLICT (registry, user) DO UPDATE SET role = excluded.role`,
-    [registry, user, role, at],
-  );
 }
 
 function insertRegistry(database: Database, id: string, data: RegistryCreated['data']): void {
@@ -121,39 +109,6 @@ export function listRegistries(
       limit,
     ])
     .map((row) => registryRow(database, row));
-}
-
-export interface MemberRow {
-  readonly registry: string;
-  /** `usr_…` */
-  readonly user: string;
-  readonly role: Role;
-  readonly addedAt: string;
-}
-
-/** Members of a registry in the order of their ids, after an id. */
-export function listMembers(
-  database: Database,
-  registry: string,
-  after: string | undefined,
-  limit: number,
-): MemberRow[] {
-  const sql = 'SELECT * FROM registry_members WHERE registry = ? AND user > ? ORDER BY user LIMIT ?';
-  return database.all(sql, [registry, after ?? '', limit]).map(memberRow);
-}
-
-/** The members of all registries: what an API node keeps in memory. */
-export function allMembers(database: Database): MemberRow[] {
-  return database.all('SELECT * FROM registry_members').map(memberRow);
-}
-
-function memberRow(row: Row): MemberRow {
-  return {
-    registry: row['registry'] as string,
-    user: row['user'] as string,
-    role: row['role'] as Role,
-    addedAt: row['added_at'] as string,
-  };
 }
 
 /** The registry that has this registry behind the gate (an origin) to itself: its id. */

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
+import { memberTable } from './member-table.js';
 import type { Projection } from './projection.js';
 import { registryTable } from './registry-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
-export const SERVER_PROJECTIONS: readonly Projection[] = [registryTable, keyTable, grantTable];
+export const SERVER_PROJECTIONS: readonly Projection[] = [registryTable, memberTable, keyTable, grantTable];
 
 /** Read-model files are told apart by what they hold. */
 export function serverModelFile(dataDir: string): string {
@@ -13,13 +14,13 @@ export function serverModelFile(dataDir: string): string {
 }
 
 /** What a node keeps that has no gate: no hash of any secret. */
-export const API_PROJECTIONS: readonly Projection[] = [registryTable, keyTable];
+export const API_PROJECTIONS: readonly Projection[] = [registryTable, memberTable, keyTable];
 
 export function apiModelFile(dataDir: string): string {
   return join(dataDir, 'read-models', 'api.sqlite');
 }
 
-/** What a gate alone keeps: grants, and no key's name or description. */
+/** What a gate alone keeps: grants and hosts, no key's name or description, and nobody's membership. */
 export const GATE_PROJECTIONS: readonly Projection[] = [registryTable, grantTable];
 
 export function gateModelFile(dataDir: string): string {

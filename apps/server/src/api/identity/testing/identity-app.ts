@@ -10,7 +10,7 @@ import { EventLog } from '#libs/event-store';
 import { IdentityModel } from '#libs/identity';
 import { generateGeneration, SubjectKeys } from '#libs/personal-data';
 import { LOG, now, readSettings, Settings } from '#libs/platform';
-import { ReadModels, registryTable } from '#libs/read-models';
+import { memberTable, ReadModels, registryTable } from '#libs/read-models';
 import { connectRedis, Redis } from '#libs/redis';
 import { temporaryDirectory } from '../../../../../../test/support/temporary-directory.js';
 import { Installation } from '../../../installation.js';
@@ -145,7 +145,7 @@ export class IdentityApp {
       file: join(directory.path, 'models.sqlite'),
       logId: 'log',
       log,
-      projections: [registryTable],
+      projections: [registryTable, memberTable],
       watched: IDENTITY_CATEGORIES,
       load: () => undefined,
       onEvents: (events) => events.forEach((event) => feed.apply(event)),

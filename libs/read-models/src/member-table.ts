@@ -1,0 +1,64 @@
+import type { Role } from '#libs/kernel';
+import type { MemberAdded, RegistryFact } from '#libs/registries';
+import type { Database, Row } from '#libs/sqlite';
+import type { Projection } from './projection.js';
+
+export interface MemberRow {
+  readonly registry: string;
+  /** `usr_…` */
+  readonly user: string;
+  readonly role: Role;
+  readonly addedAt: string;
+}
+
+/** Members of a registry in the order of their ids, after an id. */
+export function listMembers(
+  database: Database,
+  registry: string,
+  after: string | undefined,
+  limit: number,
+): MemberRow[] {
+  const sql = 'SELECT * FROM registry_members WHERE registry = ? AND user > ? ORDER BY user LIMIT ?';
+  return database.all(sql, [registry, after ?? '', limit]).map(memberRow);
+}
+
+/** The members of all registries: what an API node keeps in memory. */
+export function allMembers(database: Database): MemberRow[] {
+  return database.all('SELECT * FROM registry_members').map(memberRow);
+}
+
+function memberRow(row: Row): MemberRow {
+  return {
+    registry: row['registry'] as string,
+    user: row['user'] as string,
+    role: row['role'] as Role,
+    addedAt: row['added_at'] as string,
+  };
+}
+
+/** Who belongs to which registry: for nodes with an API. A gate has no use for people. */
+export const memberTable: Projection = {
+  name: 'members',
+  version: 1,
+  categories: ['registry'],
+  schema: `
+    CREATE TABLE registry_members (
+      registry TEXT NOT NULL, user TEXT NOT NULL, role TEXT NOT NULL, added_at TEXT NOT NULL, PRIMARY KEY (registry, user)
+    ) STRICT, WITHOUT ROWID;`,
+  indexes: '',
+  apply(database, event) {
+    const { type, data } = event as RegistryFact;
+    if (type === 'MemberAdded' || type === 'MemberRoleChanged') putMember(database, event.id, data);
+    if (type !== 'MemberRemoved') return;
+    database.run('DELETE FROM registry_members WHERE registry = ? AND user = ?', [event.id, data.user]);
+  },
+};
+
+/** A member with another role stays one since the day of the first. */
+function putMember(database: Database, registry: string, { at, user, role }: MemberAdded['data']): void {
+  database.run(
+    `INSERT INTO registry_members (registry, user, role, added_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT (registry, user) DO UPDATE SET role = excluded.role`,
+    [registry, user, role, at],
+  );
+}
