@@ -15,7 +15,8 @@ export async function startGateRole(core: Core): Promise<{ url: string; port: nu
     port: settings.gatePort,
     access,
     upstream: backends.upstream,
-    ready: () => core.obstacle() ?? membership.ready(),
+    // The lease is asked for once, by the one that also counts the request as activity.
+    ready: () => core.obstacle('lease') ?? membership.ready(),
     waitReady: () => membership.waitReady(),
     servesReads: (withinMs) => core.obstacle('lease') === undefined && membership.servesReads(withinMs),
     now: () => Date.now(),
