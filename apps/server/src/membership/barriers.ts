@@ -77,6 +77,8 @@ export class Barriers {
     return new Promise((resolve) => {
       let ending: NodeJS.Timeout | undefined;
       const check = () => {
+        // An answer of Redis may come after the end, which is counted once.
+        if (!this.checks.has(check)) return;
         for (const { incarnation } of barrier.waitingFor(performance.now())) {
           barrier.applied(incarnation, this.appliedUpTo(incarnation) ?? -1n, time());
         }
