@@ -54,9 +54,12 @@ function filters(query: KeyQuery): { conditions: string[]; values: SqlValue[] } 
   if (query.createdBy) where('created_by = ?', query.createdBy);
   if (query.expiresBefore) where('expires_at < ?', query.expiresBefore);
   for (const [label, value] of Object.entries(query.labels ?? {})) {
-    // A member look-up by equality, not a JSON path: a label may hold any character.
+    // A member look-up by equality, not a JSON path: a label may hold any character. The text alone is looked at first,
+    // as taking the labels of 100,000 keys apart takes twice as long as all the rest.
+    const member = `${JSON.stringify(label)}:${value === '' ? '' : JSON.stringify(value)}`;
     where(
-      `EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ? AND (? = '' OR value = ?))`,
+      `instr(labels, ?) > 0 AND EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ? AND (? = '' OR value = ?))`,
+      member,
       label,
       value,
       value,

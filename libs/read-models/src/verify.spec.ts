@@ -98,7 +98,7 @@ describe('verify', () => {
 
   it('compares one moment of the file, whatever is written meanwhile', async () => {
     const verifying = verify();
-    const seeding = seedKeys(store.connectionString, 1, KEYS);
+    const seeding = seedKeys(store.connectionString, 1, { first: KEYS });
     const [{ drift }] = await Promise.all([verifying, seeding]);
     expect(drift).toEqual([]);
   });
