@@ -97,7 +97,7 @@ describe('the counter of usage', () => {
       isRefused: fc.boolean(),
     });
     fc.assert(
-      fc.property(fc.array(request, { maxLength: 200 }), (requests) => {
+      fc.property(fc.array(request, { maxLength: 200, size: 'max' }), (requests) => {
         const counter = new UsageCounter();
         const facts: UsageFact[] = [];
         let now = MINUTE;
