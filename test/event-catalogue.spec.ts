@@ -15,6 +15,7 @@ import { subjects } from '#libs/personal-data';
 import { findKey, findRegistry, grantTable, keyTable, registryTable } from '#libs/read-models';
 import { hosts, registries, slugs } from '#libs/registries';
 import { Database } from '#libs/sqlite';
+import { usage } from '#libs/usage';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -34,10 +35,9 @@ const versions = catalogue.types.flatMap(({ type, version }) =>
 );
 
 const kinds = Object.fromEntries(
-  [installation, slugs, hosts, registries, keys, leases, users, administrators, subjects].map((kind) => [
-    kind.category,
-    kind,
-  ]),
+  [installation, slugs, hosts, registries, keys, leases, users, administrators, subjects, usage].map(
+    (kind) => [kind.category, kind],
+  ),
 ) as unknown as Record<string, StreamKind<unknown, Fact>>;
 /** What has to have happened in the stream so that a fact of this type changes anything. */
 const BEFORE: Readonly<Record<string, readonly string[]>> = {

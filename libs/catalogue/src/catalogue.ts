@@ -4,6 +4,7 @@ import { keyFacts } from '#libs/keys';
 import { leaseFacts } from '#libs/lease';
 import { subjectFacts } from '#libs/personal-data';
 import { registryFacts, reservationFacts } from '#libs/registries';
+import { usageFacts } from '#libs/usage';
 
 /** Every event type of this release. A new domain library adds its facts here, for the server and the command line alike. */
 export const catalogue = new Catalogue([
@@ -14,4 +15,5 @@ export const catalogue = new Catalogue([
   ...userFacts,
   ...administratorFacts,
   ...subjectFacts,
+  ...usageFacts,
 ]);
