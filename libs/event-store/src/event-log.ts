@@ -20,14 +20,14 @@ import {
 } from './errors.js';
 import { eventId } from './event-id.js';
 import { worst, type EventLogHealth } from './health.js';
-import type { Page } from './reads.js';
-import { keepNewest } from './retention.js';
+
+import { retain, type Retention } from './retention.js';
 import { retry } from './retry.js';
+import { readToEnd } from './stream-read.js';
 import { Subscription, type SubscriptionHandler } from './subscription.js';
 
 /** Events of one page of `$all`: the client decodes about 50,000 a second, so a page is some 40 ms of one core. */
 const ALL_PAGE = 2_048;
-const STREAM_PAGE = 512;
 /** Somebody else wrote to the stream this often in a row: more is a fault, not a race. */
 const CONFLICTS_MAX = 20;
 
@@ -148,15 +148,34 @@ export class EventLog {
   }
 
   /**
-   * Makes the store keep only the newest `count` events of a stream, which need not exist yet; does nothing when it does so
-   * already. Once the answer has resolved, what is appended is kept so.
+   * Appends facts to a stream that this process alone writes, at the revision that it knows (-1: the stream is new). Made
+   * again with the same `context` and facts it stores nothing twice. Throws EventStoreUnavailable, and RevisionConflict when
+   * somebody else writes there after all.
    */
-  async keepNewest(
+  async extend<State, F extends Fact>(
+    kind: StreamKind<State, F>,
+    id: string,
+    revision: bigint,
+    facts: readonly F[],
+    context: CommandContext,
+  ): Promise<Appended> {
+    const stream = streamName(kind.category, id);
+    const events = facts.map((fact, index) =>
+      encode(eventId(context.commandId, stream, index, fact), fact, this.metadata(kind, fact, context)),
+    );
+    return this.append(stream, events, expectedAt(revision));
+  }
+
+  /**
+   * Makes the store keep only the newest events of a stream, or the young ones; the stream need not exist yet. Does nothing
+   * when it does so already. Once the answer has resolved, what is appended is kept so.
+   */
+  async keepOnly(
     kind: Pick<StreamKind<never, Fact>, 'category'>,
     id: string,
-    count: number,
+    retention: Retention,
   ): Promise<void> {
-    await keepNewest(this.connection, streamName(kind.category, id), count);
+    await retain(this.connection, streamName(kind.category, id), retention);
   }
 
   /** Destroys a stream for good: nothing can be read from it or appended to it again. Of a stream that is gone, it does nothing. */
@@ -167,7 +186,7 @@ export class EventLog {
 
   /** All events of a stream, and the state they fold into. Throws LaterRelease when that state could lack something. */
   async read<State, F extends Fact>(kind: StreamKind<State, F>, id: string): Promise<StreamRead<State>> {
-    const { facts: events, last } = await this.readToEnd(streamName(kind.category, id));
+    const { facts: events, last } = await readToEnd(this.connection.reads, streamName(kind.category, id));
     this.catalogue.refuseUnreadable(events);
     const state = events.reduce((folded, event) => kind.evolve(folded, event as unknown as F), kind.initial);
     return { state, revision: last?.revision ?? -1n, position: last?.position ?? 0n, events };
@@ -175,7 +194,7 @@ export class EventLog {
 
   /** All events of a stream, oldest first, understood or not; empty when it does not exist. */
   async readStream(stream: string): Promise<readonly RecordedFact[]> {
-    return (await this.readToEnd(stream)).facts;
+    return (await readToEnd(this.connection.reads, stream)).facts;
   }
 
   /**
@@ -238,20 +257,6 @@ export class EventLog {
     await this.connection.close();
   }
 
-  private async readToEnd(stream: string): Promise<{ facts: RecordedFact[]; last: Page['last'] }> {
-    const facts: RecordedFact[] = [];
-    let last: Page['last'];
-    for (;;) {
-      const from = (last?.revision ?? -1n) + 1n;
-      const page = await retry(`read ${stream}`, () =>
-        this.connection.reads.stream(stream, from, STREAM_PAGE),
-      );
-      facts.push(...page.facts);
-      last = page.last ?? last;
-      if (page.isLast || !page.last) return { facts, last };
-    }
-  }
-
   private async appendDecided<State, F extends Fact>(
     kind: StreamKind<State, F>,
     id: string,
@@ -259,11 +264,7 @@ export class EventLog {
     facts: readonly F[],
     context: CommandContext,
   ): Promise<Transacted<State, F>> {
-    const stream = streamName(kind.category, id);
-    const events = facts.map((fact, index) =>
-      encode(eventId(context.commandId, stream, index, fact), fact, this.metadata(kind, fact, context)),
-    );
-    const appended = await this.append(stream, events, expectedAt(read.revision));
+    const appended = await this.extend(kind, id, read.revision, facts, context);
     return { state: facts.reduce(kind.evolve, read.state), facts, ...appended };
   }
 

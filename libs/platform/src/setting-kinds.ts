@@ -41,6 +41,13 @@ export const dnsServers = makeValidator<readonly string[]>((text) => {
   return named;
 });
 
+/** How long history is kept: alerts look back a month. */
+export const days = makeValidator<number>((text) => {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
+  if (!(count >= 31 && count <= 3_650)) throw new EnvError('not a whole number of days from 31 to 3650');
+  return count;
+});
+
 /** A whole number of seconds within bounds, both included. */
 export function seconds(min: number, max: number) {
   return makeValidator<number>((text) => {

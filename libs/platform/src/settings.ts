@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { cleanEnv, EnvMissingError, str } from 'envalid';
 import {
+  days,
   dnsServers,
   domain,
   email,
@@ -57,6 +58,14 @@ export const SETTINGS = {
   DNS_SERVERS: dnsServers({
     default: undefined,
     desc: 'who is asked for the DNS proof of a custom host, as `10.0.0.53,[fd00::53]:5353`; unset = the system’s resolver',
+  }),
+  GEOIP_DB: str({
+    default: undefined,
+    desc: 'file (`.mmdb`) that tells the country of an address, and its autonomous system if it can; unset = the one that is shipped',
+  }),
+  USAGE_KEPT_DAYS: days({
+    default: 400,
+    desc: 'how many days the counts of what keys are used for are kept, 31 to 3650',
   }),
   LEASE_SECONDS: seconds(
     3,
@@ -140,6 +149,9 @@ export class Settings {
   readonly trustedProxies: readonly string[];
   /** undefined: the system's resolver. */
   readonly dnsServers: readonly string[] | undefined;
+  /** undefined: the one that is shipped. */
+  readonly geoipDb: string | undefined;
+  readonly usageKeptDays: number;
   readonly leaseSeconds: number;
   readonly auditKey: string | undefined;
   readonly masterKey: string | undefined;
@@ -168,6 +180,8 @@ export class Settings {
     this.gateDrainSeconds = values.GATE_DRAIN_SECONDS;
     this.trustedProxies = values.TRUSTED_PROXIES ?? [];
     this.dnsServers = values.DNS_SERVERS;
+    this.geoipDb = values.GEOIP_DB;
+    this.usageKeptDays = values.USAGE_KEPT_DAYS;
     this.leaseSeconds = values.LEASE_SECONDS;
     this.auditKey = values.AUDIT_KEY;
     this.masterKey = values.MASTER_KEY;

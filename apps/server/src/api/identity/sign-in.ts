@@ -6,7 +6,7 @@ import { withoutKeys } from '#libs/kernel';
 import { mintUuid, randomBase62 } from '#libs/platform';
 import { Public } from '../http/caller.js';
 import { IsSecretText, IsText } from '../http/fields.js';
-import { truncatedNetwork } from '../http/network.js';
+import { truncatedNetwork } from '#libs/geography';
 import { Operation } from '../http/openapi.js';
 import { Problem } from '../http/problems.js';
 
