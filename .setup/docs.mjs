@@ -28,5 +28,5 @@ if (wanted !== 'events') {
     ...read('openapi.promises.txt').split('\n').filter(Boolean),
     ...promisesOf(document),
   ]);
-  write('openapi.promises.txt', `${[...promises].sort().join('\n')}\n`);
+  write('openapi.promises.txt', `${[...promises].sort((one, other) => (one < other ? -1 : 1)).join('\n')}\n`);
 }

@@ -36,7 +36,7 @@ export async function exchange(port: number, asked: Exchange): Promise<Answer> {
 }
 
 /** The same without a look at the document. */
-export function exchangeUnchecked(port: number, asked: Exchange): Promise<Answer> {
+function exchangeUnchecked(port: number, asked: Exchange): Promise<Answer> {
   const { path, headers, body, agent, ca } = asked;
   const bytes = bytesOf(body);
   const framing = bytes && { 'content-type': 'application/json', 'content-length': String(bytes.length) };

@@ -61,7 +61,7 @@ export function validDraft(operation: Operation, ids: KnownIds): fc.Arbitrary<Dr
 /** The fields of the body of an operation, with their schemas. */
 export function fieldsOf(operation: Operation): [string, Schema][] {
   const schema = operation.documented.requestBody?.content['application/json']?.schema;
-  const { properties = {} } = schema ? (resolved(schema) as { properties?: Record<string, Schema> }) : {};
+  const { properties = {} } = (schema && resolved<{ properties?: Record<string, Schema> }>(schema)) ?? {};
   return Object.entries(properties);
 }
 

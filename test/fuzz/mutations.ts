@@ -96,7 +96,7 @@ const NEAR: Readonly<Record<string, Spoil>> = {
   }),
   'a word beside the list': inField((schema, _, pick) => {
     const words = (schema['enum'] ?? ['true']) as string[];
-    const word = String(one(words, pick));
+    const word = one(words, pick);
     return one(
       [word.toUpperCase(), ` ${word}`, `${word}s`, [word], `${word}\0`],
       Math.floor(pick / words.length),
@@ -132,7 +132,7 @@ const NEAR: Readonly<Record<string, Spoil>> = {
     query: [...draft.query, [one(['colour', 'LIMIT', 'toString', 'a[b]', '__proto__', ''], pick), '1']],
   }),
   'a parameter twice': inQuery((name, schema) => [
-    [name, encoded((schema['default'] as string | undefined) ?? '1')],
+    [name, encoded(schema['default'] ?? '1')],
     [name, '2'],
   ]),
   'a parameter as list or object': inQuery((name, _, pick) => [
@@ -152,7 +152,7 @@ const HOSTILE: Readonly<Record<string, Spoil>> = {
     Array.isArray(now) ? [one(HOSTILE_TEXTS, pick)] : one(HOSTILE_TEXTS, pick),
   ),
   'a hostile name of a field': (draft, _, pick) => ({
-    body: { ...(draft.body as object), [`${one(HOSTILE_TEXTS, pick)}`]: 1 },
+    body: { ...(draft.body as object), [one(HOSTILE_TEXTS, pick)]: 1 },
   }),
   'a hostile object in a field': inField((_, __, pick) => ({
     [one(HOSTILE_TEXTS, pick)]: one(HOSTILE_TEXTS, pick + 1),

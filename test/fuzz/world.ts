@@ -11,7 +11,7 @@ import type { PathPart } from './draft.js';
 import type { KnownIds } from './values.js';
 
 /** Stands in everything that the other tenant has, and in nothing that is sent. */
-export const MARKER = 'MarkerOfTheOtherTenant';
+const MARKER = 'MarkerOfTheOtherTenant';
 /** Users and keys that may come to harm, made at the start and before each operation. */
 const VICTIMS = 4;
 const FRESH_KEYS = 6;

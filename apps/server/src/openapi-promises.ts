@@ -107,6 +107,6 @@ function typeOf(schema: Schema, part: Schema): string {
   return [part['type'], ...(isNullable ? ['null'] : [])].flat().join('|');
 }
 
-function words({ enum: list = [] }: { enum?: readonly unknown[] }, where: string): string[] {
-  return list.filter((word) => word !== null).map((word) => `${where} = ${String(word)}`);
+function words({ enum: list = [] }: { enum?: readonly (string | null)[] }, where: string): string[] {
+  return list.filter((word) => word !== null).map((word) => `${where} = ${word}`);
 }
