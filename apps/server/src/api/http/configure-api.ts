@@ -61,6 +61,7 @@ const SECURITY_HEADERS = {
   contentSecurityPolicy: {
     directives: {
       frameAncestors: "'none'",
+      fontSrc: ["'self'", 'data:'],
       styleSrc: ["'self'", "'unsafe-inline'"],
       upgradeInsecureRequests: null,
     },

@@ -39,6 +39,8 @@ export async function serveOpenApi(app: NestFastifyApplication): Promise<void> {
     jsonDocumentUrl: 'openapi.json',
     raw: ['json'],
     customSiteTitle: 'Dockreg Keys API',
+    // Else the page asks a validator on another site for a badge.
+    swaggerOptions: { validatorUrl: null },
   });
 }
 
