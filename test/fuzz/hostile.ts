@@ -4,6 +4,8 @@ import { formatKey } from '#libs/kernel';
 export const CANARY_SECRET = 'CanaryCanaryCanaryCanaryCanaryCanaryCanary1';
 export const CANARY = formatKey('drk_CanaryCanary0001', CANARY_SECRET);
 
+const CANARY_TOKEN = formatKey('drm_CanaryCanary0001', CANARY_SECRET);
+
 const MEGABYTE = 1024 * 1024;
 const HIGH = '\ud800';
 const LOW = '\udfff';
@@ -22,6 +24,15 @@ export const HOSTILE_TEXTS: readonly string[] = [
   'P1Y', 'P-1D', 'P999999999999D', '2030-02-30T00:00:00Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:60Z', '2030-01-01', '1e3',
   CANARY, `x ${CANARY} y`, 'x'.repeat(255), 'x'.repeat(1_001), 'x'.repeat(10_000), 'x'.repeat(MEGABYTE), '😀'.repeat(1_001),
 ]; // prettier-ignore
+
+/** The same for places that take a time or a duration. */
+export const HOSTILE_BY_FORMAT: Readonly<Record<string, readonly string[]>> = {
+  'date-time': [
+    '2030-02-30T00:00:00Z', '2030-02-29T00:00:00Z', '0000-01-01T00:00:00Z', '9999-12-31T23:59:60Z', '9999-12-31T23:59:59.999-23:59', '2030-01-01', '2030-01-01T00:00:00',
+    '2030-01-01 00:00:00Z', '20300101T000000Z', '+012030-01-01T00:00:00Z', '-000001-01-01T00:00:00Z', '2030-13-01T00:00:00Z', '2030-01-01T24:00:00Z', '2030-W01-1', '1e13', 'now', '2030-01-01T00:00:00.0000000001Z', '٢٠٣٠-01-01T00:00:00Z',
+  ],
+  duration: ['P1Y', 'P1M', 'P-1D', '-P1D', 'P', 'PT', 'P1', 'P1.5D', 'PT0.5S', 'P1D1W', 'p1d', 'P 1D', 'P999999999999D', 'PT99999999999999999999S', 'P1DT', '90', 'P٩D', 'P0D', 'PT0S', 'P9007199254740993D'],
+}; // prettier-ignore
 
 /** Whole bodies, as bytes. */
 export const HOSTILE_BODIES: readonly Buffer[] = [
@@ -44,7 +55,7 @@ export const CONTENT_TYPES: readonly string[] = [
 /** Header lines that mean something to somebody on the way. Each character is one byte. */
 export const HEADERS: readonly (readonly [string, string])[] = [
   ['origin', 'https://evil.example'], ['origin', 'null'], ['origin', ''], ['sec-fetch-site', 'cross-site'], ['sec-fetch-site', '\xff'], ['referer', 'https://evil.example/'],
-  ['authorization', ''], ['authorization', 'Bearer'], ['authorization', 'Bearer  x'], ['authorization', `Bearer ${CANARY}`], ['authorization', 'Basic eDp5'], ['authorization', '\xff\xfe'],
+  ['authorization', ''], ['authorization', 'Bearer'], ['authorization', 'Bearer  x'], ['authorization', `Bearer ${CANARY}`], ['authorization', `Bearer ${CANARY_TOKEN}`], ['authorization', `Basic ${CANARY_TOKEN}`], ['authorization', 'Basic eDp5'], ['authorization', '\xff\xfe'],
   ['authorization', `bearer drm_${'0'.repeat(5_000)}`], ['cookie', 'dockreg_session=\xff'], ['cookie', 'dockreg_session='], ['cookie', `dockreg_session=${CANARY}`],
   ['cookie', 'dockreg_session=ses_0000000000000000.x; dockreg_session=y'], ['cookie', '__proto__=1; constructor=2'], ['cookie', ';;=;%'], ['cookie', 'dockreg_session=%ff%00'],
   ['x-forwarded-for', "127.0.0.1, ' OR 1=1"], ['x-forwarded-for', '::'], ['x-forwarded-host', 'evil.example'], ['forwarded', 'for=_x;host="\xff"'], ['x-forwarded-proto', 'https'],

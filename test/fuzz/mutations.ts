@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import type { Operation, Schema } from '../support/api-document.js';
 import { encoded, fieldsOf, validDraft, type Draft, type PathPart } from './draft.js';
-import { CANARY, CONTENT_TYPES, HEADERS, HOSTILE_BODIES, HOSTILE_TEXTS, SEGMENTS } from './hostile.js';
+import {
+  CANARY,
+  CONTENT_TYPES,
+  HEADERS,
+  HOSTILE_BODIES,
+  HOSTILE_BY_FORMAT,
+  HOSTILE_TEXTS,
+  SEGMENTS,
+} from './hostile.js';
 import type { KnownIds } from './values.js';
 
 /** Spoils one part of a valid draft. `pick` chooses, the same for the same number; undefined where the operation has no such part. */
@@ -124,7 +132,6 @@ const NEAR: Readonly<Record<string, Spoil>> = {
   'an id that nobody has': inPath((pick) => ({
     raw: `${one(['drk', 'usr', 'reg', 'drm', 'ses'], pick)}_0000000000000000`,
   })),
-  'an id of another tenant': inPath((pick) => ({ foreign: pick })),
   'an address too long or too short': (_, __, pick) => ({
     suffix: one(['/', '/x', '//', '/..', '/%2e', '.json'], pick),
   }),
@@ -146,11 +153,21 @@ const NEAR: Readonly<Record<string, Spoil>> = {
   'no credentials': () => ({ headers: [['authorization', 'none']] }),
 };
 
+/** What is another tenant's: one part of the address, or all of them. */
+const FOREIGN: Readonly<Record<string, Spoil>> = {
+  'an id of another tenant': inPath((pick) => ({ foreign: pick })),
+  'an address of another tenant': ({ path }, _, pick) => ({
+    path: Object.fromEntries(Object.keys(path).map((name) => [name, { foreign: pick }])),
+  }),
+};
+
 /** What attackers and broken programs send. */
 const HOSTILE: Readonly<Record<string, Spoil>> = {
-  'a hostile field': inField((_, now, pick) =>
-    Array.isArray(now) ? [one(HOSTILE_TEXTS, pick)] : one(HOSTILE_TEXTS, pick),
-  ),
+  'a hostile field': inField((schema, now, pick) => {
+    const special = HOSTILE_BY_FORMAT[String(schema['format'])] ?? [];
+    const text = one(pick % 2 === 0 && special.length > 0 ? special : HOSTILE_TEXTS, Math.floor(pick / 2));
+    return Array.isArray(now) ? [text] : text;
+  }),
   'a hostile name of a field': (draft, _, pick) => ({
     body: { ...(draft.body as object), [one(HOSTILE_TEXTS, pick)]: 1 },
   }),
@@ -179,7 +196,7 @@ const HOSTILE: Readonly<Record<string, Spoil>> = {
   'a key that should be kept': inField(() => CANARY),
 };
 
-/** Requests for an operation: a third as the document allows, a third one step beside it, a third hostile. */
+/** Requests for an operation: as the document allows, one step beside it, hostile, and some for what is another tenant's. */
 export function draftsOf(operation: Operation, ids: KnownIds): fc.Arbitrary<Draft> {
   const valid = validDraft(operation, ids);
   const spoilt = (spoils: Readonly<Record<string, Spoil>>) =>
@@ -189,5 +206,10 @@ export function draftsOf(operation: Operation, ids: KnownIds): fc.Arbitrary<Draf
         const change = spoils[what]!(draft, operation, pick);
         return change ? { ...draft, ...change, what } : draft;
       });
-  return fc.oneof(valid, spoilt(NEAR), spoilt(HOSTILE));
+  return fc.oneof(
+    { arbitrary: valid, weight: 3 },
+    { arbitrary: spoilt(NEAR), weight: 3 },
+    { arbitrary: spoilt(HOSTILE), weight: 3 },
+    { arbitrary: spoilt(FOREIGN), weight: 1 },
+  );
 }

@@ -21,7 +21,19 @@ const ODD_TEXTS = [
 const MOMENTS = [
   '2999-01-01T00:00:00Z', '2030-02-28T23:59:59.999Z', '2040-02-29T12:00:00+14:00', '2031-01-01T00:00:00.123456789Z', '9999-12-31T23:59:59Z', '1970-01-01T00:00:00Z', '0001-01-01T00:00:00Z', '2031-06-30T23:59:59-12:00',
 ]; // prettier-ignore
-const DURATIONS = ['P90D', 'PT24H', 'P1W', 'PT1S', 'P1DT1H1M1S', 'PT15M', 'P0D', 'P3650D', 'PT86400S'];
+const DURATIONS = [
+  'P90D',
+  'PT24H',
+  'P1W',
+  'PT1S',
+  'P1DT1H1M1S',
+  'PT15M',
+  'P0D',
+  'P3650D',
+  'PT86400S',
+  'P99999999D',
+  'PT999999999999S',
+];
 /** Hosts of the two tenants (world.ts). */
 const TAKEN_HOSTS = ['ours.example.net', 'theirs.example.net'];
 const HOSTS = [
