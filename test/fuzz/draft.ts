@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { resolved, type Operation, type Schema } from '../support/api-document.js';
 import type { RawRequest } from './raw-connection.js';
-import { objectOf, valueOf, type KnownIds } from './values.js';
+import { objectOf, OPTIONAL_MAX, valueOf, type KnownIds } from './values.js';
 
 /** A segment of the path: the n-th of the ids that stand there, one of the other tenant, or bytes as they are. */
 export type PathPart = { own: number } | { foreign: number } | { raw: string };
@@ -34,7 +34,11 @@ export function encoded(value: unknown): string {
 }
 
 /** Requests that the document allows, with odd values. */
-export function validDraft(operation: Operation, ids: KnownIds): fc.Arbitrary<Draft> {
+export function validDraft(
+  operation: Operation,
+  ids: KnownIds,
+  optionalMax = OPTIONAL_MAX,
+): fc.Arbitrary<Draft> {
   const { parameters = [], requestBody } = operation.documented;
   const inPath = parameters.filter((parameter) => parameter.in === 'path');
   const inQuery = parameters.filter((parameter) => parameter.in === 'query');
@@ -43,8 +47,8 @@ export function validDraft(operation: Operation, ids: KnownIds): fc.Arbitrary<Dr
     .record({
       path: fc.tuple(...inPath.map(() => fc.nat(1_000))),
       query: fc.tuple(...inQuery.map(({ name, schema: one }) => valueOf(one, name, ids))),
-      asked: fc.subarray([...inQuery.keys()], { maxLength: Math.min(3, inQuery.length) }),
-      body: schema ? objectOf(schema, ids) : fc.constant(undefined),
+      asked: fc.subarray([...inQuery.keys()], { maxLength: Math.min(optionalMax, inQuery.length) }),
+      body: schema ? objectOf(schema, ids, 0, optionalMax) : fc.constant(undefined),
     })
     .map(({ path, query, asked, body }) => ({
       method: operation.method,

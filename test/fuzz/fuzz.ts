@@ -3,7 +3,7 @@ import { operations, type Operation } from '../support/api-document.js';
 import { faultsOfAnswer } from '../support/documented-answer.js';
 import { written, type Draft } from './draft.js';
 import { CANARY_SECRET } from './hostile.js';
-import { draftsOf } from './mutations.js';
+import { draftsOf, specialDrafts } from './mutations.js';
 import { NoAnswer, RawConnection, type RawAnswer, type RawRequest } from './raw-connection.js';
 import type { World } from './world.js';
 
@@ -32,7 +32,7 @@ interface Sent {
   readonly answer: RawAnswer | undefined;
 }
 
-/** Sends `each` requests for every operation; the same requests for the same seed, but for ids that the server makes. */
+/** Sends `each` requests for every operation, and one for each special time and duration; the same requests for the same seed, but for ids that the server makes. */
 export async function fuzz(world: World, seed: number, each: number): Promise<Figures> {
   const statuses: Record<string, number> = {};
   const neverGood: string[] = [];
@@ -41,10 +41,9 @@ export async function fuzz(world: World, seed: number, each: number): Promise<Fi
   let requests = 0;
   for (const operation of inOrder()) {
     await world.refresh();
-    const drafts = fc.sample(draftsOf(operation, world.ids), {
-      numRuns: each,
-      seed: seedOf(seed, operation),
-    });
+    const own = seedOf(seed, operation);
+    const random = fc.sample(draftsOf(operation, world.ids), { numRuns: each, seed: own });
+    const drafts = [...random, ...specialDrafts(operation, world.ids, own)];
     const sent = await sendAll(world, operation, drafts);
     const wrote = await world.newEvents();
     events += [...wrote.values()].flat().length;
@@ -61,14 +60,11 @@ export async function fuzz(world: World, seed: number, each: number): Promise<Fi
 
 /** What makes things comes before what changes them, and what ends them last. */
 function inOrder(): Operation[] {
-  const rank = ({ method, path }: Operation) =>
-    method === 'DELETE' && !path.endsWith('}')
-      ? 3
-      : method === 'DELETE' || /\/(?:revoke|erase|disable)$/.test(path)
-        ? 2
-        : method === 'POST' && !path.includes('}/')
-          ? 0
-          : 1;
+  const rank = ({ method, path }: Operation) => {
+    if (method === 'DELETE') return path.endsWith('}') ? 2 : 3;
+    if (/\/(?:revoke|erase|disable)$/.test(path)) return 2;
+    return method === 'POST' && !path.includes('}/') ? 0 : 1;
+  };
   return [...operations].sort((one, other) => rank(one) - rank(other));
 }
 

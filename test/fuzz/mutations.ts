@@ -10,7 +10,7 @@ import {
   HOSTILE_TEXTS,
   SEGMENTS,
 } from './hostile.js';
-import type { KnownIds } from './values.js';
+import { ODD_BY_FORMAT, type KnownIds } from './values.js';
 
 /** Spoils one part of a valid draft. `pick` chooses, the same for the same number; undefined where the operation has no such part. */
 type Spoil = (draft: Draft, operation: Operation, pick: number) => Partial<Draft> | undefined;
@@ -212,4 +212,24 @@ export function draftsOf(operation: Operation, ids: KnownIds): fc.Arbitrary<Draf
     { arbitrary: spoilt(HOSTILE), weight: 3 },
     { arbitrary: spoilt(FOREIGN), weight: 1 },
   );
+}
+
+/** One request for each odd or hostile text of the format of each field and parameter, with nothing else that may be left out. */
+export function specialDrafts(operation: Operation, ids: KnownIds, seed: number): Draft[] {
+  const inQuery = (operation.documented.parameters ?? []).filter((parameter) => parameter.in === 'query');
+  const parameters = inQuery.map(({ name, schema }) => ({ name, schema, isField: false }));
+  const fields = fieldsOf(operation).map(([name, schema]) => ({ name, schema, isField: true }));
+  const specials = [...parameters, ...fields].flatMap(({ schema, ...place }) => {
+    const format = String(schema['format']);
+    const texts = [...(ODD_BY_FORMAT[format] ?? []), ...(HOSTILE_BY_FORMAT[format] ?? [])];
+    return texts.map((text) => ({ ...place, text }));
+  });
+  if (specials.length === 0) return [];
+  const bare = fc.sample(validDraft(operation, ids, 0), { numRuns: specials.length, seed });
+  return bare.map((draft, at) => {
+    const { name, text, isField } = specials[at]!;
+    const what = `${isField ? 'field' : 'parameter'} ${name} is special`;
+    if (isField) return { ...draft, ...withField(draft, name, text), what };
+    return { ...draft, query: [...draft.query, [name, encoded(text)]], what };
+  });
 }

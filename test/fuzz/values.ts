@@ -9,6 +9,9 @@ const USUAL_LENGTH_MAX = 40;
 /** Beyond this a text at its limit says nothing new. */
 const LIMIT_TRIED_MAX = 2_000;
 
+/** Of the fields and parameters that may be left out, a request has at most this many. */
+export const OPTIONAL_MAX = 3;
+
 /** Ids that a test knows, by what they are ids of. */
 export interface KnownIds {
   readonly users: readonly string[];
@@ -18,6 +21,7 @@ export interface KnownIds {
 const ODD_TEXTS = [
   'a', 'Zürich', '日本語', '😀', '👩‍👩‍👧', 'a b', 'O’Brien', '-', '0', 'null', 'NULL', 'true', '[]', '%', "'", '"', '\\', '<b>', '=1+1', '../x', '__proto__', 'toString', 'a\u0301', '\u00e1', 'İ', 'ﬁ',
 ]; // prettier-ignore
+/** Of each format, those that it allows. */
 const MOMENTS = [
   '2999-01-01T00:00:00Z', '2030-02-28T23:59:59.999Z', '2040-02-29T12:00:00+14:00', '2031-01-01T00:00:00.123456789Z', '9999-12-31T23:59:59Z', '1970-01-01T00:00:00Z', '0001-01-01T00:00:00Z', '2031-06-30T23:59:59-12:00',
 ]; // prettier-ignore
@@ -114,8 +118,15 @@ function list(schema: Schema, ids: KnownIds, depth: number): fc.Arbitrary<unknow
   return fc.array(valueOf(items, '', ids, depth + 1), { maxLength: Math.min(maxItems, 3) });
 }
 
-/** All required fields, and some of the others. */
-export function objectOf(schema: Schema, ids: KnownIds, depth = 0): fc.Arbitrary<Record<string, unknown>> {
+/**
+ * All required fields, and some of the others: few, as two that exclude each other would refuse nearly every body.
+ */
+export function objectOf(
+  schema: Schema,
+  ids: KnownIds,
+  depth = 0,
+  optionalMax = OPTIONAL_MAX,
+): fc.Arbitrary<Record<string, unknown>> {
   const { properties = {}, required = [] } = resolved(schema) as {
     properties?: Record<string, Schema>;
     required?: string[];
@@ -124,10 +135,9 @@ export function objectOf(schema: Schema, ids: KnownIds, depth = 0): fc.Arbitrary
   const fields = Object.fromEntries(
     Object.entries(properties).map(([name, field]) => [name, valueOf(field, name, ids, depth + 1)]),
   );
-  // With few of the others: two that exclude each other would refuse nearly every body.
   const optional = Object.keys(properties).filter((name) => !required.includes(name));
   return fc
-    .tuple(fc.record(fields), fc.subarray(optional, { maxLength: Math.min(3, optional.length) }))
+    .tuple(fc.record(fields), fc.subarray(optional, { maxLength: Math.min(optionalMax, optional.length) }))
     .map(([all, chosen]) =>
       Object.fromEntries(
         Object.entries(all).filter(([name]) => required.includes(name) || chosen.includes(name)),
@@ -168,3 +178,9 @@ function ofPattern(pattern: string, maxLength: number): fc.Arbitrary<string> {
     return fc.string({ maxLength: Math.min(maxLength, USUAL_LENGTH_MAX) });
   }
 }
+
+/** The odd texts of a format, each of which the format allows. */
+export const ODD_BY_FORMAT: Readonly<Record<string, readonly string[]>> = {
+  'date-time': MOMENTS,
+  duration: DURATIONS,
+};
