@@ -6,7 +6,11 @@ import type { World } from './world.js';
 export async function fuzzAll(world: World, each: number): Promise<Figures> {
   const seed = Number(process.env['FUZZ_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
   const startedAt = performance.now();
-  const figures = await fuzz(world, seed, each);
+  const figures = await fuzz(world, seed, each).catch((cause: unknown) => {
+    throw new Error(`the fuzz came to no end, FUZZ_SEED=${seed}; the server said:\n${world.lastWords}`, {
+      cause,
+    });
+  });
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   const { requests, events, statuses, neverGood, faults } = figures;
   process.stderr.write(

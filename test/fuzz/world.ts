@@ -16,6 +16,7 @@ const MARKER = 'MarkerOfTheOtherTenant';
 const VICTIMS = 4;
 const FRESH_KEYS = 6;
 const PAGE = 500;
+const LAST_WORDS_MAX = 2_000;
 
 type Right = DocumentedOperation & { 'x-required-right'?: string };
 
@@ -158,6 +159,11 @@ export class World {
     const known = this.found.get(collection) ?? new Set();
     for (const id of ids) if (!this.protected.has(id)) known.add(id);
     this.found.set(collection, known);
+  }
+
+  /** The end of what the server wrote to its outputs. */
+  get lastWords(): string {
+    return this.server.output.slice(-LAST_WORDS_MAX);
   }
 
   /** What was written since the last call: types of events by the id of the request that they came from. */
