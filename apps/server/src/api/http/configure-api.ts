@@ -40,6 +40,8 @@ export async function configureApi(app: NestFastifyApplication, log: Pick<Log, '
   const routes = new RouteMethods();
   routes.watch(fastify);
   acceptOnlyJson(fastify);
+  // Node itself would refuse an expectation that it does not know, with a 417 that is no problem document; it may be ignored (RFC 9110 10.1.1).
+  fastify.server.on('checkExpectation', (...call) => fastify.server.emit('request', ...call));
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id);
     if (request.url.startsWith('/v1/')) reply.header('cache-control', 'no-store');
@@ -59,6 +61,7 @@ const SECURITY_HEADERS = {
   contentSecurityPolicy: {
     directives: {
       frameAncestors: "'none'",
+      fontSrc: ["'self'", 'data:'],
       styleSrc: ["'self'", "'unsafe-inline'"],
       upgradeInsecureRequests: null,
     },
@@ -87,6 +90,7 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     `${REQUEST_ID_HEADER}: ${requestId}`,
+    'Cache-Control: no-store',
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

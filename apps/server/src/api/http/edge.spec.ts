@@ -241,4 +241,32 @@ describe('the edge', () => {
       expect(await app.call('GET', pathname)).toMatchObject({ status: 200 });
     }
   });
+
+  it('the docs run under a policy that lets in no script but those of this server', async () => {
+    const { headers, text } = await app.call('GET', '/docs');
+    const policy = String(headers['content-security-policy']);
+    expect(policy.split(';')).toEqual(
+      expect.arrayContaining(["default-src 'self'", "script-src 'self'", "script-src-attr 'none'"]),
+    );
+    expect(policy).not.toMatch(/unsafe-eval|https?:|\*/);
+    const scripts = [...text.matchAll(/<script\b([^>]*)>([^]*?)<\/script>/g)];
+    expect(scripts.length).toBeGreaterThan(2);
+    for (const [, attributes, code] of scripts) {
+      expect({ attributes, code: code!.trim() }).toEqual({
+        attributes: expect.stringMatching(/src="\.\/docs/),
+        code: '',
+      });
+    }
+    expect(text).not.toMatch(/<[^>]* on[a-z]+=/);
+    expect((await app.call('GET', '/docs/swagger-ui-init.js')).text).toContain('"validatorUrl": null');
+  });
+
+  it('an expectation that nobody knows is ignored, and bytes that are no request are a problem that nobody keeps', async () => {
+    expect(await app.call('GET', '/v1/things', { expect: 'x' })).toMatchObject({ status: 200 });
+    faultsOf(
+      await app.call('PURGE', '/v1/things', { 'x-a': 'a', 'content-length': 'x' }),
+      400,
+      'malformed-request',
+    );
+  });
 });

@@ -105,7 +105,10 @@ export class ChangePasswordRoute {
 
   @Post()
   @OwnAccount()
-  @Operation({ summary: 'Change one’s password: all other sessions end, this one gets a new cookie.' })
+  @Operation({
+    problems: ['not-permitted', 'too-many-requests'],
+    summary: 'Change one’s password: all other sessions end, this one gets a new cookie.',
+  })
   async change(
     @Body() body: ChangePasswordBody,
     @CurrentCaller() caller: Caller,

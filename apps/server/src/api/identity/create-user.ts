@@ -94,6 +94,7 @@ export class CreateUserRoute {
   @Post()
   @Requires('administer')
   @Operation({
+    problems: ['email-taken'],
     summary: 'Register a user, with a password or with an invitation, which is shown once.',
     answer: CreatedUser,
     status: 201,

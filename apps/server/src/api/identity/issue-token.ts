@@ -96,6 +96,8 @@ export class IssueTokenRoute {
   @Post()
   @OwnAccount()
   @Operation({
+    id: 'issueAccessToken',
+    problems: ['not-permitted', 'too-many-tokens'],
     summary: 'Make an access token for a program. The answer is the only one that carries it.',
     answer: IssuedToken,
     status: 201,

@@ -103,6 +103,8 @@ export class SignInRoute {
   @Post()
   @Public()
   @Operation({
+    problems: ['sign-in-failed', 'too-many-requests'],
+    position: false,
     summary: 'Sign in with e-mail and password; the answer sets the session cookie.',
     answer: SignedIn,
   })

@@ -17,7 +17,7 @@ export class UserView {
   @ApiProperty({ enum: ['invited', 'active', 'disabled'] }) status: RegisteredUser['status'];
   @ApiProperty() administrator: boolean;
   @ApiProperty({ format: 'date-time' }) createdAt: string;
-  @ApiProperty({ format: 'date-time', nullable: true, description: 'Exact to the hour.' })
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, description: 'Exact to the hour.' })
   lastSignInAt: string | null;
 }
 

@@ -97,6 +97,7 @@ export class ChangeKeyRoute {
   @Patch()
   @RequiresOfKey('own-keys', 'any-keys')
   @Operation({
+    problems: ['key-revoked', 'key-expired', 'expiry-in-past'],
     summary: 'Change a key. Once answered, no gate grants what it may no more.',
     answer: KeyView,
   })

@@ -136,6 +136,8 @@ export class GenerateKeyRoute {
   @Post()
   @Requires('own-keys')
   @Operation({
+    problems: ['expiry-in-past', 'idempotency-key-reused'],
+    again: 'The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`.',
     summary: 'Generate a key. The answer is the only one that carries it.',
     answer: GeneratedKey,
     status: 201,

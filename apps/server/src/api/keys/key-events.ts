@@ -37,7 +37,11 @@ export class KeyEventsRoute {
 
   @Get()
   @RequiresOfKey('audit-own', 'audit')
-  @Operation({ summary: "The key's history, oldest first, read from the log itself.", answer: KeyEventPage })
+  @Operation({
+    id: 'listKeyEvents',
+    summary: "The key's history, oldest first, read from the log itself.",
+    answer: KeyEventPage,
+  })
   async events(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,

@@ -87,7 +87,12 @@ export class ListKeysRoute {
 
   @Get()
   @Requires('see')
-  @Operation({ summary: 'The keys of a registry, revoked and expired ones too.', answer: KeyPage })
+  @Operation({
+    id: 'listKeys',
+    problems: ['not-supported'],
+    summary: 'The keys of a registry, revoked and expired ones too.',
+    answer: KeyPage,
+  })
   list(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Query() query: KeyQueryParameters,
@@ -111,7 +116,7 @@ export class ListKeysRoute {
 
   @Get(':key')
   @Requires('see')
-  @Operation({ summary: 'One key.', answer: KeyView })
+  @Operation({ id: 'getKey', summary: 'One key.', answer: KeyView })
   show(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,

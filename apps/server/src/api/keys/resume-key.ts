@@ -51,6 +51,7 @@ export class ResumeKeyRoute {
   @Post()
   @RequiresOfKey('own-keys', 'any-keys')
   @Operation({
+    problems: ['key-revoked', 'key-expired'],
     summary: 'Resume a suspended key: it is accepted again.',
     answer: KeyView,
   })

@@ -67,7 +67,11 @@ export class RevokeKeyRoute {
 
   @Post('revoke')
   @RequiresOfKey('own-keys', 'any-keys')
-  @Operation({ summary: 'Revoke a key: once answered, no request is accepted with it.', answer: RevokedKey })
+  @Operation({
+    id: 'revokeKey',
+    summary: 'Revoke a key: once answered, no request is accepted with it.',
+    answer: RevokedKey,
+  })
   revoke(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
@@ -80,7 +84,7 @@ export class RevokeKeyRoute {
 
   @Delete()
   @RequiresOfKey('own-keys', 'any-keys')
-  @Operation({ summary: 'The same as revoke.', answer: RevokedKey })
+  @Operation({ id: 'deleteKey', summary: 'The same as revoke.', answer: RevokedKey })
   remove(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,

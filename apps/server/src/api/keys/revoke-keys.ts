@@ -145,6 +145,7 @@ export class RevokeKeysRoute {
   @Post()
   @Requires('any-keys')
   @Operation({
+    position: 'sometimes',
     summary: 'Revoke all keys that a filter chooses, or say which they are.',
     answer: RevokedKeys,
   })

@@ -52,6 +52,7 @@ export class SuspendKeyRoute {
   @Post()
   @RequiresOfKey('own-keys', 'any-keys')
   @Operation({
+    problems: ['key-revoked', 'key-expired'],
     summary: 'Suspend a key: once answered, no request is accepted with it until it is resumed.',
     answer: KeyView,
   })

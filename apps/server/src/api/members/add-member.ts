@@ -61,6 +61,8 @@ export class AddMemberRoute {
   @Post()
   @Requires('members')
   @Operation({
+    problems: ['already-member'],
+    again: 'The user has this role already.',
     summary: 'Give a user a role in the registry. Who has another one already is refused (`already-member`).',
     answer: MemberView,
     status: 201,

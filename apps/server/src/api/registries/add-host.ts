@@ -76,6 +76,8 @@ export class AddHostRoute {
   @Post()
   @Requires('members')
   @Operation({
+    problems: ['host-not-proven', 'host-taken'],
+    again: 'The registry has this host already.',
     summary: 'Add a host: by administrators at once, by others once its DNS says so (`host-not-proven`).',
     answer: RegistryView,
     status: 201,

@@ -77,6 +77,7 @@ export class ChangeRegistryRoute {
   @Patch()
   @Requires('configure')
   @Operation({
+    problems: ['upstream-taken'],
     summary: 'Rename a registry, or give it another registry behind the gate (administrators only).',
     answer: RegistryView,
   })

@@ -115,7 +115,12 @@ export class CreateRegistryRoute {
 
   @Post()
   @Requires('administer')
-  @Operation({ summary: 'Create a registry.', answer: RegistryView, status: 201 })
+  @Operation({
+    problems: ['slug-taken', 'host-taken', 'upstream-taken'],
+    summary: 'Create a registry.',
+    answer: RegistryView,
+    status: 201,
+  })
   async create(
     @Body() body: CreateRegistryBody,
     @CurrentCaller() caller: Caller,

@@ -23,7 +23,11 @@ export class ListRegistriesRoute {
 
   @Get()
   @OwnAccount()
-  @Operation({ summary: 'The registries that the caller may see, by slug.', answer: RegistryPage })
+  @Operation({
+    id: 'listRegistries',
+    summary: 'The registries that the caller may see, by slug.',
+    answer: RegistryPage,
+  })
   list(@Query() { limit, after }: PageQuery, @CurrentCaller() caller: Caller): RegistryPage {
     const [slug] = placeAfter('registries', after, [TEXT]) ?? [];
     const rows = listRegistries(this.readModels.database, slug, limit + 1, caller.visibleRegistries());
@@ -33,7 +37,7 @@ export class ListRegistriesRoute {
 
   @Get(':registry')
   @Requires('see')
-  @Operation({ summary: 'One registry, by slug or id.', answer: RegistryView })
+  @Operation({ id: 'getRegistry', summary: 'One registry, by slug or id.', answer: RegistryView })
   show(@Param('registry', RegistryParameter) registry: RegistryRow): RegistryView {
     return registryView(registry, this.settings.registryDomain);
   }

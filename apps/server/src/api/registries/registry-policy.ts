@@ -68,7 +68,7 @@ export class RegistryPolicyRoute {
 
   @Get()
   @Requires('see')
-  @Operation({ summary: 'What holds for all keys of a registry.', answer: PolicyView })
+  @Operation({ id: 'getPolicy', summary: 'What holds for all keys of a registry.', answer: PolicyView })
   show(@Param('registry', RegistryParameter) { serveReadsFor }: RegistryRow): PolicyView {
     return { serveReadsFor };
   }
@@ -76,6 +76,7 @@ export class RegistryPolicyRoute {
   @Put()
   @Requires('configure')
   @Operation({
+    id: 'changePolicy',
     summary: 'Set the whole policy: once answered, no gate goes by the former one.',
     answer: PolicyView,
   })

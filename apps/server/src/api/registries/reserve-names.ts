@@ -41,6 +41,8 @@ export class ReserveNames {
       { kind: slugs, name: slug, taken: 'slug-taken' as const },
       ...hostNames.map((name) => ({ kind: hosts, name, taken: 'host-taken' as const })),
     ];
+    // A call that is refused writes nothing: what is left to the release below is only who was quicker in this very moment.
+    for (const { taken, ...name } of wanted) await this.refuseUsed(name, reserve(registry, at, taken));
     try {
       for (const { taken, ...name } of wanted) {
         await this.take(name, reserve(registry, at, taken), at, context);
@@ -100,9 +102,20 @@ export class ReserveNames {
   /** Frees a name that its holder does not use. One that is younger than a minute stays: its command may be under way. */
   private async freeAbandoned({ kind, name }: Name, at: string, context: CommandContext): Promise<void> {
     const { state } = await this.log.read(kind, name);
-    if (state.by === undefined) return;
-    const holder = await this.log.read(registries, state.by);
-    const isUsed = holder.state.status !== 'none' && (kind === slugs || holder.state.hosts.includes(name));
-    if (!isUsed) await this.log.transact(kind, name, releaseAbandoned(state.by, at), context);
+    if (state.by === undefined || (await this.isUsed({ kind, name }, state.by))) return;
+    await this.log.transact(kind, name, releaseAbandoned(state.by, at), context);
+  }
+
+  private async refuseUsed(
+    { kind, name }: Name,
+    decision: Decision<Reservation, ReservationFact>,
+  ): Promise<void> {
+    const { state } = await this.log.read(kind, name);
+    if (state.by !== undefined && (await this.isUsed({ kind, name }, state.by))) decision(state);
+  }
+
+  private async isUsed({ kind, name }: Name, holder: string): Promise<boolean> {
+    const { state } = await this.log.read(registries, holder);
+    return state.status !== 'none' && (kind === slugs || state.hosts.includes(name));
   }
 }
