@@ -35,10 +35,10 @@ const fact = fc.oneof(
   traits.map((changes) => (at: string) => ({ type: 'KeyChanged' as const, data: { at, registry, changes } })),
   fc
     .constantFrom('KeySuspended' as const, 'KeyResumed' as const, 'KeyExpired' as const, 'KeyRevoked' as const)
-    .map((type) => (at: string) => ({ type, data: { at, registry } }) as KeyFact),
+    .map((type) => (at: string) => ({ type, data: { at, registry } })),
   fc.constant(
     (at: string) =>
-      ({ type: 'KeyRevocationProven', data: { at, registry, position: '0', members: [], durationMs: 0, complete: true, serveReadsFor: null } }) as KeyFact,
+      ({ type: 'KeyRevocationProven', data: { at, registry, position: '0', members: [], durationMs: 0, complete: true, serveReadsFor: null } }) satisfies KeyFact,
   ),
 ); // prettier-ignore
 const history: fc.Arbitrary<History> = fc.record({
@@ -212,8 +212,7 @@ describe('the history of keys', () => {
   it('holds a version for each change that held for a time, and none for a proof', () => {
     const proven = (when: string) =>
       ({ type: 'KeyRevocationProven', data: { at: when, registry } }) as KeyFact;
-    const revoked = (when: string): KeyFact =>
-      ({ type: 'KeyRevoked', data: { at: when, registry } }) as KeyFact;
+    const revoked = (when: string): KeyFact => ({ type: 'KeyRevoked', data: { at: when, registry } });
     const resumed = (when: string): KeyFact => ({ type: 'KeyResumed', data: { at: when, registry } });
     const then: Happening[] = [[5, suspended], [5, resumed], [7, suspended], [9, revoked], [10, proven]]; // prettier-ignore
     const database = recorded([factsOf({ birth: 1, born: {}, then }, 0)]);
