@@ -1,12 +1,10 @@
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { EventLog } from '#libs/event-store';
-import { IdentityModel } from '#libs/identity';
 import type { RecordedFact } from '#libs/kernel';
 import { ReadModels } from '#libs/read-models';
 import type { Caller } from '../http/caller.js';
 import { Problem } from '../http/problems.js';
-import { Sessions } from '../identity/sessions.js';
-import { UnderLease } from '../identity/under-lease.js';
+import { STANDING, type Standing } from '../http/standing.js';
 import { Follower, type Seen } from './follower.js';
 import { RecentChanges } from './recent-changes.js';
 import { FEED_CATEGORIES } from './shown-facts.js';
@@ -40,9 +38,7 @@ export class ChangeFeed implements OnModuleDestroy {
     private readonly recent: RecentChanges,
     private readonly log: EventLog,
     private readonly readModels: ReadModels,
-    private readonly model: IdentityModel,
-    private readonly sessions: Sessions,
-    private readonly underLease: UnderLease,
+    @Inject(STANDING) private readonly standing: Standing,
   ) {}
 
   /** Aborted when the server ends: every feed ends then. */
@@ -65,8 +61,7 @@ export class ChangeFeed implements OnModuleDestroy {
       );
     this.open.set(userId, open + 1);
     try {
-      const { model, sessions, underLease, readModels } = this;
-      return await follow(new Follower(caller, { model, sessions, underLease, readModels }));
+      return await follow(new Follower(caller, this.standing, this.readModels));
     } finally {
       const left = this.open.get(userId)! - 1;
       if (left > 0) this.open.set(userId, left);

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiResponse, ApiTags } from '@nestjs/swagger';
@@ -8,6 +7,7 @@ import { Operation } from '../http/openapi.js';
 import { invalidParameter } from '../http/problems.js';
 import { ChangeFeed } from './change-feed.js';
 import { ChangeFilter, POSITION } from './change-view.js';
+import { send } from './bounded-send.js';
 import type { Follower } from './follower.js';
 import type { ShownFact } from './shown-facts.js';
 
@@ -15,8 +15,6 @@ import type { ShownFact } from './shown-facts.js';
 const BATCH = 50;
 /** Below the half minute after which the strictest proxies cut a silent connection. */
 const HEARTBEAT_MS = 15_000;
-/** A client that has not taken a batch after this is cut off; it goes on where it stood when it comes back. */
-const SLOW_MS = 10_000;
 /** How long a browser waits before it comes back. */
 const RETRY_MS = 2_000;
 
@@ -98,15 +96,4 @@ function idOnly(position: bigint): string {
 
 function message(fact: ShownFact): string {
   return `id: ${fact.position}\ndata: ${JSON.stringify(fact)}\n\n`;
-}
-
-/** Resolves when there is room for more. A client that makes none is cut off. */
-async function send(raw: ServerResponse, text: string, ended: AbortSignal): Promise<void> {
-  if (raw.write(text) || ended.aborted) return;
-  try {
-    await once(raw, 'drain', { signal: AbortSignal.any([ended, AbortSignal.timeout(SLOW_MS)]) });
-  } catch (error) {
-    raw.destroy();
-    throw error;
-  }
 }
