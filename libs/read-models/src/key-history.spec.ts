@@ -228,7 +228,10 @@ describe('the history of keys', () => {
     });
   });
 
-  it('is read along an index in the order of births, however much there is', () => {
+  it.each([
+    ['-createdAt', 'birth'],
+    ['name', 'name'],
+  ] as const)('is read along an index in the order of %s, however much there is', (sort, index) => {
     const database = recorded([]);
     let plan: string[] = [];
     const explained = new Proxy(database, {
@@ -244,8 +247,8 @@ describe('the history of keys', () => {
             })
           : (Reflect.get(target, name) as unknown),
     });
-    listKeys(explained, { registry, now: at(1), asOf: true, sort: '-createdAt', limit: 50 });
-    expect(plan.join('\n')).toMatch(/keys_by_birth[\s\S]*key_history_by_birth/);
+    listKeys(explained, { registry, now: at(1), asOf: true, sort, limit: 50 });
+    expect(plan.join('\n')).toMatch(new RegExp(`keys_by_${index}[^]*key_history_by_${index}`));
     expect(plan.join('\n')).not.toMatch(/TEMP B-TREE/);
   });
 });

@@ -57,6 +57,7 @@ export const keyTable: Projection = {
     CREATE TABLE key_history (${COLUMNS}, until TEXT NOT NULL, PRIMARY KEY (born, since)) STRICT, WITHOUT ROWID;`,
   indexes: `
     CREATE INDEX IF NOT EXISTS key_history_by_birth ON key_history (registry, born);
+    CREATE INDEX IF NOT EXISTS key_history_by_name ON key_history (registry, folded_name, born);
     CREATE INDEX IF NOT EXISTS keys_by_birth ON keys (registry, born);
     CREATE INDEX IF NOT EXISTS keys_by_name ON keys (registry, folded_name, born);
     CREATE INDEX IF NOT EXISTS keys_unproven ON keys (revoked_at) WHERE status = 'revoked' AND proven = 0;
