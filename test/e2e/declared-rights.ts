@@ -35,6 +35,8 @@ export const RIGHT_OF: Readonly<Record<string, string | readonly [own: string, o
   'POST /v1/users/{id}/invite': 'administer',
   'PUT /v1/users/{id}/administrator': 'administer',
   'GET /v1/audit-log/key': 'authenticated',
+  'GET /v1/changes': 'authenticated',
+  'GET /v1/changes/stream': 'authenticated',
   'POST /v1/registries': 'administer',
   'GET /v1/registries': 'authenticated',
   'GET /v1/registries/{registry}': 'see',

@@ -2,6 +2,10 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { VerifierKeyRoute } from './api/audit/verifier-key.js';
+import { ChangeFeed } from './api/changes/change-feed.js';
+import { ListChangesRoute } from './api/changes/list-changes.js';
+import { RecentChanges } from './api/changes/recent-changes.js';
+import { StreamChangesRoute } from './api/changes/stream-changes.js';
 import { KnownUser } from './api/http/known-user.js';
 import { Narrowed } from './api/http/narrowed.js';
 import { ProblemPages } from './api/http/problem-pages.js';
@@ -56,7 +60,7 @@ export class ServerModule {
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
-        VerifierKeyRoute, ProblemPages,
+        VerifierKeyRoute, ProblemPages, ListChangesRoute, StreamChangesRoute,
       ], // prettier-ignore
       providers: [
         ...parts,
@@ -70,6 +74,8 @@ export class ServerModule {
         Receipts,
         FirstAnswer,
         KeyViews,
+        RecentChanges,
+        ChangeFeed,
         { provide: APP_GUARD, useClass: ReadyGuard },
         { provide: APP_GUARD, useClass: CallerGuard },
         { provide: APP_GUARD, useClass: KeyOwnerGuard },

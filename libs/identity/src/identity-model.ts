@@ -127,6 +127,12 @@ export class IdentityModel {
     return holds ? { user, token: undefined } : undefined;
   }
 
+  /** Whether an access token that was proven before holds at `now` (ms since the epoch), and its user can sign in. */
+  stillHolds({ user, token }: Principal, now: number): boolean {
+    const known = token && this.#users.get(user)?.tokens[token.id];
+    return known !== undefined && this.#holds(known, now) && this.isActive(user);
+  }
+
   /** What a session that is opened now carries: the position of the user's newest password. */
   credentialOf(user: string): bigint | undefined {
     return this.isActive(user) ? this.#credentials.get(user) : undefined;

@@ -18,6 +18,7 @@ export interface KeyRow extends KeyTraits {
 
 const rows: KeyRows = {
   table: 'keys',
+  history: 'key_history',
   birth: ({ registry, at, createdBy, expectedCountries }) => ({
     registry,
     created_at: at,
@@ -38,20 +39,25 @@ const rows: KeyRows = {
   }),
 };
 
-/** Keys as people see them, with their traits of now. No hash of a secret: a node without a gate has no use for any. */
+/** Of a key now and of each of its earlier versions. `born` first: see below. */
+const COLUMNS = `
+      born INTEGER NOT NULL, id TEXT NOT NULL, registry TEXT NOT NULL, name TEXT NOT NULL, folded_name TEXT NOT NULL,
+      permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
+      expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
+      expires_at TEXT, revoked_at TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL, since TEXT NOT NULL`;
+
+/** Keys as people see them, with their traits of now and, in `key_history`, those that they had. No hash of a secret: a node without a gate has no use for any. */
 export const keyTable: Projection = {
   name: 'keys',
-  version: 3,
+  version: 4,
   categories: ['key'],
   // `born` is the row id, so that keys are written side by side in the order of the log, and not all over the file.
   schema: `
-    CREATE TABLE keys (
-      born INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, registry TEXT NOT NULL, name TEXT NOT NULL, folded_name TEXT NOT NULL,
-      permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
-      expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
-      expires_at TEXT, revoked_at TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL
-    ) STRICT;`,
+    CREATE TABLE keys (${COLUMNS}, PRIMARY KEY (born), UNIQUE (id)) STRICT;
+    CREATE TABLE key_history (${COLUMNS}, until TEXT NOT NULL, PRIMARY KEY (born, since)) STRICT, WITHOUT ROWID;`,
   indexes: `
+    CREATE INDEX IF NOT EXISTS key_history_by_birth ON key_history (registry, born);
+    CREATE INDEX IF NOT EXISTS key_history_by_name ON key_history (registry, folded_name, born);
     CREATE INDEX IF NOT EXISTS keys_by_birth ON keys (registry, born);
     CREATE INDEX IF NOT EXISTS keys_by_name ON keys (registry, folded_name, born);
     CREATE INDEX IF NOT EXISTS keys_unproven ON keys (revoked_at) WHERE status = 'revoked' AND proven = 0;
@@ -71,6 +77,24 @@ export function findKey(database: Database, registry: string, id: string): KeyRo
     .withBigInts()
     .get([id, registry]);
   return row && keyRow(row);
+}
+
+/**
+ * The key as it was at a time (RFC 3339 with milliseconds): the newest version that had begun by then. undefined for a key that
+ * was generated later, too. Whether it had expired by the clock is the reader's part.
+ */
+export function findKeyAt(database: Database, registry: string, id: string, at: string): KeyRow | undefined {
+  const row = database
+    .statement('SELECT born, since FROM keys WHERE id = ? AND registry = ?')
+    .withBigInts()
+    .get([id, registry]);
+  if (!row) return undefined;
+  if ((row['since'] as string) <= at) return findKey(database, registry, id);
+  const version = database
+    .statement('SELECT * FROM key_history WHERE born = ? AND since <= ? AND until > ?')
+    .withBigInts()
+    .get([row['born']!, at, at]);
+  return version && keyRow(version);
 }
 
 /** Keys whose time was over at `now` (RFC 3339) and of which no end is recorded yet, the longest overdue first. */

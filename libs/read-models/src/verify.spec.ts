@@ -58,6 +58,7 @@ describe('verify', () => {
     expect(events).toBe(1_500);
     expect(tables.map(({ table, rows }) => [table, rows])).toEqual([
       ['grants', KEYS],
+      ['key_history', KEYS / 4],
       ['keys', KEYS],
       ['registries', 0],
       ['registry_hosts', 0],
@@ -76,6 +77,18 @@ describe('verify', () => {
     const { drift } = await verify();
     mend();
     expect(drift).toEqual([{ table: 'keys', key: `["${String(born)}"]`, kind: 'differs' }]);
+  });
+
+  it('names a version of a row that was never so', async () => {
+    const { id } = seededKey(400);
+    const { born, since } = models.database.get('SELECT born, since FROM key_history WHERE id = ?', [id])!;
+    const revoke = `UPDATE key_history SET status = 'revoked' WHERE id = ?`;
+    models.database.run(revoke, [id]);
+    const { drift } = await verify();
+    models.database.run(revoke.replace('revoked', 'active'), [id]);
+    expect(drift).toEqual([
+      { table: 'key_history', key: `["${String(born)}","${String(since)}"]`, kind: 'differs' },
+    ]);
   });
 
   it('names a row that is missing', async () => {

@@ -1,4 +1,6 @@
+import { STANDING } from '../http/standing.js';
 import { Authentication } from './authentication.js';
+import { CallerStanding } from './caller-standing.js';
 import { ChangePasswordHandler, ChangePasswordRoute, CurrentPassword } from './change-password.js';
 import { CreateUserHandler, CreateUserRoute } from './create-user.js';
 import { DisableUserHandler, DisableUserRoute, EnableUserHandler } from './disable-user.js';
@@ -34,5 +36,5 @@ export const IDENTITY_ROUTES = [
 export const IDENTITY_PROVIDERS = [
   Authentication, UnderLease, Sessions, SignIn, SignInThrottle, SignInRecord, CurrentPassword, AcceptInvitation, ReserveEmail,
   ChangePasswordHandler, IssueTokenHandler, EndTokenHandler, CreateUserHandler, DisableUserHandler, EnableUserHandler,
-  EraseUserHandler, InviteUserHandler, NameAdministratorHandler,
+  EraseUserHandler, InviteUserHandler, NameAdministratorHandler, { provide: STANDING, useClass: CallerStanding },
 ]; // prettier-ignore

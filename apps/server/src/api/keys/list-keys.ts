@@ -1,9 +1,10 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { ApiProperty, ApiTags, PickType } from '@nestjs/swagger';
+import { ApiProperty, ApiTags, IntersectionType, PickType } from '@nestjs/swagger';
 import { missingKey, PERMISSIONS } from '#libs/keys';
 import { now } from '#libs/platform';
 import {
   findKey,
+  findKeyAt,
   foldName,
   listKeys,
   ReadModels,
@@ -12,10 +13,11 @@ import {
   type RegistryRow,
 } from '#libs/read-models';
 import { IsChoice, IsChoices, IsPattern, IsText, IsTimestamp, NotSupportedYet } from '../http/fields.js';
-import { Requires } from '../http/caller.js';
+import { CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, TEXT, WHOLE_NUMBER, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
+import { AsOfQuery, momentOf, requireOwn } from './as-of.js';
 import { KeyParameter } from './key-parameter.js';
 import { parseTimestamp } from '../http/timestamps.js';
 import { KeyView, STATUSES } from './key-view.js';
@@ -23,7 +25,7 @@ import { KeyViews } from './key-views.js';
 
 const SORTS = ['createdAt', '-createdAt', 'name', '-name'] as const satisfies readonly KeySort[];
 
-export class KeyQueryParameters extends PageQuery {
+export class KeyQueryParameters extends IntersectionType(PageQuery, AsOfQuery) {
   @IsChoices(STATUSES, { optional: true, description: 'One or more, joined by commas.' })
   status?: (typeof STATUSES)[number][];
 
@@ -59,7 +61,6 @@ export class KeyQueryParameters extends PageQuery {
   sort?: KeySort;
 
   @NotSupportedYet({ type: 'string' }) unusedSince?: unknown;
-  @NotSupportedYet({ type: 'string' }) asOf?: unknown;
 }
 
 /** The parameters that choose keys. */
@@ -96,13 +97,18 @@ export class ListKeysRoute {
   list(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Query() query: KeyQueryParameters,
+    @CurrentCaller() caller: Caller,
   ): KeyPage {
-    const sort = query.sort ?? '-createdAt';
-    const list = `keys ${registry.id} ${sort}`;
+    const moment = momentOf(query, registry.id, caller);
+    const at = moment?.at ?? now();
+    const { sort = '-createdAt', createdBy = moment?.only } = query;
+    const list = moment ? `keys ${registry.id} ${sort} ${at}` : `keys ${registry.id} ${sort}`;
+    if (moment?.only !== undefined && moment.only !== createdBy) return { items: [], next: null };
     const rows = listKeys(this.readModels.database, {
-      ...filtersOf(query),
+      ...filtersOf({ ...query, ...(createdBy !== undefined && { createdBy }) }),
       registry: registry.id,
-      now: now(),
+      now: at,
+      asOf: moment !== undefined,
       sort,
       ...place(list, query.after),
       limit: query.limit + 1,
@@ -111,7 +117,7 @@ export class ListKeysRoute {
       foldName(row.name),
       row.born.toString(),
     ]);
-    return { items: items.map((row: KeyRow) => this.views.ofRow(row, registry)), next };
+    return { items: items.map((row: KeyRow) => this.views.ofRow(row, registry, at)), next };
   }
 
   @Get(':key')
@@ -120,10 +126,17 @@ export class ListKeysRoute {
   show(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
+    @Query() query: AsOfQuery,
+    @CurrentCaller() caller: Caller,
   ): KeyView {
+    const moment = momentOf(query, registry.id, caller);
     const row = findKey(this.readModels.database, registry.id, id);
     if (!row) throw missingKey();
-    return this.views.ofRow(row, registry);
+    if (!moment) return this.views.ofRow(row, registry);
+    requireOwn(moment, row.createdBy);
+    const then = findKeyAt(this.readModels.database, registry.id, id, moment.at);
+    if (!then) throw missingKey();
+    return this.views.ofRow(then, registry, moment.at);
   }
 }
 
