@@ -53,6 +53,7 @@ export class ListChangesRoute {
     summary:
       'What has changed after a position, of what the caller may see; waits for the next change when there is none.',
     answer: ChangePage,
+    problems: ['unknown-position', 'too-many-feeds'],
   })
   list(
     @Query() query: ChangeQuery,

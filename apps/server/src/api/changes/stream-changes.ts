@@ -31,7 +31,11 @@ export class StreamChangesRoute {
     description: 'Server-sent events: `id` is the position, `data` a change as JSON.',
     content: { 'text/event-stream': { schema: { type: 'string' } } },
   })
-  @Operation({ summary: 'The change feed as server-sent events, of what the caller may see.', status: 200 })
+  @Operation({
+    summary: 'The change feed as server-sent events, of what the caller may see.',
+    status: 200,
+    problems: ['unknown-position', 'too-many-feeds'],
+  })
   async stream(
     @Query() { after, types }: ChangeFilter,
     @Headers('last-event-id') lastEventId: string | undefined,

@@ -25,6 +25,7 @@ const TAGS: Readonly<Record<string, string>> = {
   registries: 'Registries with their hosts, plan and policy.',
   members: 'Who has which role in a registry.',
   keys: 'Keys with which registry clients pull and push.',
+  changes: 'What has happened since a position, of what the caller may see: to poll, or as a stream.',
   'audit log': 'Signed proofs of what happened.',
 };
 

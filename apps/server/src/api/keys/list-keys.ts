@@ -90,7 +90,7 @@ export class ListKeysRoute {
   @Requires('see')
   @Operation({
     id: 'listKeys',
-    problems: ['not-supported'],
+    problems: ['not-supported', 'as-of-in-future'],
     summary: 'The keys of a registry, revoked and expired ones too.',
     answer: KeyPage,
   })
@@ -122,7 +122,7 @@ export class ListKeysRoute {
 
   @Get(':key')
   @Requires('see')
-  @Operation({ id: 'getKey', summary: 'One key.', answer: KeyView })
+  @Operation({ id: 'getKey', problems: ['as-of-in-future'], summary: 'One key.', answer: KeyView })
   show(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
