@@ -12,7 +12,15 @@ export interface DeniedUse extends Place {
   readonly repository: string | undefined;
   /** A name of `clientName`. */
   readonly client: string;
+  /**
+   * `hash32` of what was tried: the key's id where there is no such key, else the secret. Only how many different ones there
+   * were is kept. undefined: not known.
+   */
+  readonly credential: number | undefined;
 }
+
+/** Different credentials are counted up to this: more say no more. */
+const CREDENTIALS_COUNTED_MAX = 32;
 
 /** Refusals that are alike count as one: not so repository and client, of which the first stands for all. */
 export function denialName({
@@ -34,6 +42,7 @@ export class DenialCount {
   #fresh = 0;
   #first = 0;
   #last = 0;
+  readonly #credentials = new Set<number>();
 
   constructor(
     private use: DeniedUse,
@@ -62,6 +71,9 @@ export class DenialCount {
     }
     this.#fresh += 1;
     this.#last = now;
+    if (use.credential !== undefined && this.#credentials.size < CREDENTIALS_COUNTED_MAX) {
+      this.#credentials.add(use.credential);
+    }
   }
 
   take(at: number): KeyUseDenied {
@@ -80,12 +92,14 @@ export class DenialCount {
       asn: use.asn,
       client: use.client,
       count: this.#fresh,
+      credentials: Math.max(1, this.#credentials.size),
       first: new Date(this.#first).toISOString(),
       last: new Date(this.#last).toISOString(),
       applied: this.applied.toString(),
     };
     this.#written += this.#fresh;
     this.#fresh = 0;
+    this.#credentials.clear();
     return { type: 'KeyUseDenied', data };
   }
 }

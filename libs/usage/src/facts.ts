@@ -111,6 +111,8 @@ export type KeyUseDenied = Fact<
     readonly asn: number | null;
     readonly client: string;
     readonly count: number;
+    /** How many different key ids or secrets were tried: 1 tells a client with an old secret from somebody who guesses. */
+    readonly credentials: number;
     readonly first: string;
     readonly last: string;
     readonly applied: string;

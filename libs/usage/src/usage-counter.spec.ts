@@ -28,6 +28,7 @@ const DENIED: DeniedUse = {
   reason: 'revoked',
   proven: true,
   denied: undefined,
+  credential: 1,
 };
 
 const take = (counter: UsageCounter, now: number, all = false): UsageFact[] =>
@@ -207,6 +208,18 @@ describe('the counter of usage', () => {
     expect(take(counter, MINUTE + 50)).toEqual([]);
     expect(denials(take(counter, MINUTE + 60_000))).toMatchObject([
       { count: 9, repository: 'x', first: '2026-03-02T10:15:00.030Z', last: '2026-03-02T10:15:00.038Z' },
+    ]);
+  });
+
+  it('tells a client with an old secret from somebody who guesses', () => {
+    const counter = new UsageCounter();
+    for (let count = 0; count < 50; count += 1) {
+      counter.deny({ ...DENIED, reason: 'wrong_secret', network: 'pods' }, MINUTE, 1n);
+      counter.deny({ ...DENIED, reason: 'unknown', key: undefined, credential: count }, MINUTE, 1n);
+    }
+    expect(denials(take(counter, MINUTE))).toMatchObject([
+      { key: 'drk_1', count: 50, credentials: 1 },
+      { key: null, count: 50, credentials: 32 },
     ]);
   });
 
