@@ -44,11 +44,9 @@ export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boo
     value(SubjectKeys, subjectKeys), value(Users, users),
     { provide: LOG, useValue: log },
   ]; // prettier-ignore
-  const app = await NestFactory.create<NestFastifyApplication>(ServerModule.on(parts), apiAdapter(), {
-    bodyParser: false,
-    logger: false,
-    abortOnError: false,
-  });
+  const options = { bodyParser: false, logger: false, abortOnError: false } as const;
+  const adapter = apiAdapter(settings.trustedProxies);
+  const app = await NestFactory.create<NestFastifyApplication>(ServerModule.on(parts), adapter, options);
   await configureApi(app, log);
   core.operations(app.getHttpAdapter().getInstance());
   await app.listen(settings.apiPort, settings.apiHost);

@@ -2,7 +2,7 @@ export { rebuildModels } from './build.js';
 export { eachKey, grantTable, type GrantRow } from './grant-table.js';
 export * from './key-list.js';
 export { dueKeys, unprovenRevocations, findKey, foldName, keyTable, type KeyRow } from './key-table.js';
-export { allMembers, listMembers, memberTable, type MemberRow } from './member-table.js';
+export { allMembers, findMember, listMembers, memberTable, type MemberRow } from './member-table.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';

@@ -8,6 +8,7 @@ import { ProblemFilter, sendProblem } from './problem-filter.js';
 import { Problem, PROBLEMS, problemType, type ProblemCode } from './problems.js';
 import { mintRequestId, REQUEST_ID_HEADER } from './request-id.js';
 import { RouteMethods } from './route-methods.js';
+import { answerUnchanged } from './versions.js';
 import { DeclaredInputGuard, InputPipe } from './validation.js';
 
 /** The largest body of the contract (a key with 32 labels and a description) is below 20 kB. */
@@ -17,12 +18,16 @@ const REQUEST_TIMEOUT_MS = 15_000;
 /** Ids have 20 characters, slugs 40, hosts 253. */
 const PARAMETER_LENGTH_MAX = 253;
 
-/** The HTTP server of the management API. Pass `bodyParser: false` to Nest beside it: `configureApi` sets the only parser. */
-export function apiAdapter(): FastifyAdapter {
+/**
+ * The HTTP server of the management API. `trustedProxies`: networks from which the headers `X-Forwarded-For`, `-Proto` and
+ * `-Host` are believed; from anywhere else they say nothing. Pass `bodyParser: false` to Nest beside it: `configureApi` sets the only
+ * parser.
+ */
+export function apiAdapter(trustedProxies: readonly string[] = []): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
-    trustProxy: false,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     logger: false,
     genReqId: mintRequestId,
     frameworkErrors: answerUnroutable,
@@ -40,6 +45,7 @@ export async function configureApi(app: NestFastifyApplication, log: Pick<Log, '
   const routes = new RouteMethods();
   routes.watch(fastify);
   acceptOnlyJson(fastify);
+  answerUnchanged(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id);
     if (request.url.startsWith('/v1/')) reply.header('cache-control', 'no-store');

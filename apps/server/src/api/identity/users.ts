@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import type { CommandContext } from '#libs/event-store';
@@ -9,6 +10,7 @@ type RegisteredUser = Exclude<UserState, { status: 'none' }>;
 /** The subject whose key belongs to the installation itself; it is never erased. */
 export const INSTALLATION_SUBJECT = 'installation';
 const EMAIL_INDEX = 'e-mail index';
+const FINGERPRINT = 'fingerprint';
 
 export class UserView {
   @ApiProperty({ example: 'usr_8Zk1mQ4vT0aXc2Lp' }) id: string;
@@ -35,6 +37,12 @@ export class Users {
     return emailIndex(derivedKey(key, EMAIL_INDEX), email);
   }
 
+  /** A hash (hex) of text that must not be guessed from it, such as names and addresses: keyed, and the same on every node. */
+  async fingerprint(text: string, context: CommandContext): Promise<string> {
+    const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
+    return createHmac('sha256', derivedKey(key, FINGERPRINT)).update(text).digest('hex');
+  }
+
   /** Personal data of a user, as an event may hold it. */
   seal(user: string, text: string, context: CommandContext): Promise<SealedText> {
     return this.subjectKeys.seal(user, text, context);
@@ -53,6 +61,15 @@ export class Users {
     if (email === undefined || name === undefined) throw missingUser();
     const administrator = this.model.isAdministrator(id);
     return { id, email, name, status, administrator, createdAt: registered.at, lastSignInAt };
+  }
+
+  /** What people call a user, disabled ones too; undefined for one who is erased or never was. */
+  async person(id: string): Promise<{ name: string; email: string } | undefined> {
+    const state = this.model.user(id);
+    if (!state || state.status === 'erased') return undefined;
+    const { registered } = state;
+    const [email, name] = await Promise.all([this.open(registered.email), this.open(registered.name)]);
+    return email === undefined || name === undefined ? undefined : { name, email };
   }
 
   /** Destroys what was known about the user, for good. */

@@ -1,5 +1,6 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { ApiProperty, ApiTags, PickType } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { missingKey, PERMISSIONS } from '#libs/keys';
 import { now } from '#libs/platform';
 import {
@@ -16,6 +17,7 @@ import { Requires } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, TEXT, WHOLE_NUMBER, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
+import { showVersion } from '../http/versions.js';
 import { KeyParameter } from './key-parameter.js';
 import { parseTimestamp } from '../http/timestamps.js';
 import { KeyView, STATUSES } from './key-view.js';
@@ -115,10 +117,14 @@ export class ListKeysRoute {
   show(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): KeyView {
     const row = findKey(this.readModels.database, registry.id, id);
     if (!row) throw missingKey();
-    return this.views.ofRow(row, registry);
+    const view = this.views.ofRow(row, registry);
+    // A key whose time is over is shown as expired before that is recorded, and so before it has another version.
+    if (view.status === row.status) showVersion(reply, row.revision);
+    return view;
   }
 }
 

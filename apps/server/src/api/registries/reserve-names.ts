@@ -8,7 +8,6 @@ import {
   release,
   releaseAbandoned,
   removeHost,
-  reserve,
   reserveToUse,
   slugs,
   type Reservation,
@@ -28,7 +27,11 @@ interface Name {
 export class ReserveNames {
   constructor(private readonly log: EventLog) {}
 
-  /** Takes all names for a new registry, or none: throws Refusal `slug-taken` or `host-taken`. */
+  /**
+   * Takes all names for a new registry, or none: throws Refusal `slug-taken` or `host-taken`. Of a call that is repeated, or
+   * made twice at once, the registry may be there already: it has the same id, and its names must not be freed. So what such a
+   * call has taken in vain waits for whoever finds it abandoned.
+   */
   async reserve(
     registry: string,
     slug: string,
@@ -43,11 +46,13 @@ export class ReserveNames {
     ];
     try {
       for (const { taken, ...name } of wanted) {
-        await this.take(name, reserve(registry, at, taken), at, context);
+        await this.take(name, reserveToUse(registry, at, taken), at, context);
         held.push(name);
       }
     } catch (error) {
-      for (const { kind, name } of held) await this.log.transact(kind, name, release(registry, at), context);
+      const isRepeatable = context.bodyHash !== undefined;
+      for (const { kind, name } of isRepeatable ? [] : held)
+        await this.log.transact(kind, name, release(registry, at), context);
       throw error;
     }
   }
@@ -102,7 +107,9 @@ export class ReserveNames {
     const { state } = await this.log.read(kind, name);
     if (state.by === undefined) return;
     const holder = await this.log.read(registries, state.by);
-    const isUsed = holder.state.status !== 'none' && (kind === slugs || holder.state.hosts.includes(name));
+    const isUsed =
+      holder.state.status !== 'none' &&
+      (kind === slugs ? holder.state.slug === name : holder.state.hosts.includes(name));
     if (!isUsed) await this.log.transact(kind, name, releaseAbandoned(state.by, at), context);
   }
 }
