@@ -6,6 +6,7 @@ import { FirstAnswer } from './api/http/first-answer.js';
 import { KnownUser } from './api/http/known-user.js';
 import { MinPositionGuard } from './api/http/min-position.js';
 import { Narrowed } from './api/http/narrowed.js';
+import { People } from './api/http/people.js';
 import { ProblemPages } from './api/http/problem-pages.js';
 import { ReadyGuard } from './api/http/ready-guard.js';
 import { Widened } from './api/http/widened.js';
@@ -67,6 +68,7 @@ export class ServerModule {
         ...REGISTRIES,
         KnownUser,
         MemberViews,
+        People,
         Narrowed,
         Widened,
         ProveRevocation,

@@ -133,7 +133,9 @@ describe('a failed sign-in', () => {
     expect(parameters(await signIn.nobody)).toEqual(parameters(await hashPassword('some password')));
     await expect(signIn.prove(body, 'address', nothing)).rejects.toMatchObject({ code: 'sign-in-failed' });
     signIn.nobody = Promise.resolve('no hash: whoever verifies it fails');
-    await expect(signIn.prove(body, 'address', nothing)).rejects.not.toMatchObject({ code: 'sign-in-failed' });
+    await expect(signIn.prove(body, 'address', nothing)).rejects.not.toMatchObject({
+      code: 'sign-in-failed',
+    });
   });
 });
 

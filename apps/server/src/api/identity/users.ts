@@ -23,7 +23,7 @@ export class UserView {
   lastSignInAt: string | null;
 }
 
-/** Users as they are shown and looked up: the one place where personal data is opened. */
+/** Users as they are shown and looked up: with `People`, the only place where personal data is opened. */
 @Injectable()
 export class Users {
   constructor(
@@ -61,15 +61,6 @@ export class Users {
     if (email === undefined || name === undefined) throw missingUser();
     const administrator = this.model.isAdministrator(id);
     return { id, email, name, status, administrator, createdAt: registered.at, lastSignInAt };
-  }
-
-  /** What people call a user, disabled ones too; undefined for one who is erased or never was. */
-  async person(id: string): Promise<{ name: string; email: string } | undefined> {
-    const state = this.model.user(id);
-    if (!state || state.status === 'erased') return undefined;
-    const { registered } = state;
-    const [email, name] = await Promise.all([this.open(registered.email), this.open(registered.name)]);
-    return email === undefined || name === undefined ? undefined : { name, email };
   }
 
   /** Destroys what was known about the user, for good. */

@@ -4,8 +4,8 @@ import { newestRevision, type PlacedFact, type StreamRead } from '#libs/event-st
 import { USER_ID } from '#libs/identity';
 import { ROLES, type Role } from '#libs/kernel';
 import { isSeenInMember, missingMember, type RegistryState } from '#libs/registries';
+import { People } from '../http/people.js';
 import type { Precondition } from '../http/versions.js';
-import { Users } from '../identity/users.js';
 
 /** A member as the API shows it. Who may see members may see who they are: the owners of the registry, and administrators. */
 export class MemberView {
@@ -23,10 +23,10 @@ type Membership = Pick<MemberView, 'userId' | 'role' | 'addedAt'>;
 /** Shows members with what people call them. */
 @Injectable()
 export class MemberViews {
-  constructor(private readonly users: Users) {}
+  constructor(private readonly people: People) {}
 
   async of({ userId, role, addedAt }: Membership): Promise<MemberView> {
-    const { name = null, email = null } = (await this.users.person(userId)) ?? {};
+    const { name = null, email = null } = (await this.people.find(userId)) ?? {};
     return { userId, name, email, role, addedAt };
   }
 }

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { setSessionCookie } from '../identity/session-cookie.js';
-import { EdgeApp } from './edge-app.js';
-import { truncatedNetwork } from './network.js';
+import { setSessionCookie } from './session-cookie.js';
+import { EdgeApp } from '../http/edge-app.js';
+import { truncatedNetwork } from '../http/network.js';
 
 @Controller('v1/callers')
 class Callers {
