@@ -186,6 +186,19 @@ describe('Idempotency-Key', () => {
     expect(statusesOf(answers)).toEqual([201, 422]);
   });
 
+  it('of two bodies at once lets one through, also where both would be written to one stream', async () => {
+    const people = [await register(server.api, 'first-of-two'), await register(server.api, 'second-of-two')];
+    const rivals: [string, object[]][] = [
+      [`${REGISTRY}/members`, people.map(({ userId }) => ({ userId, role: 'viewer' }))],
+      [`${REGISTRY}/hosts`, [{ host: 'one.example.org' }, { host: 'two.example.org' }]],
+      ['/v1/access-tokens', [{ name: 'one' }, { name: 'two' }]],
+    ];
+    for (const [path, bodies] of rivals) {
+      const answers = await Promise.all(bodies.map((body) => again(path, 'rivals', body)));
+      expect([path, ...statusesOf(answers)]).toEqual([path, 201, 422]);
+    }
+  });
+
   it('makes one access token, and shows it once', async () => {
     const body = { name: 'once', role: 'viewer' };
     const sent = await Promise.all(
