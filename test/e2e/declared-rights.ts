@@ -48,6 +48,7 @@ export const RIGHT_OF: Readonly<Record<string, string | readonly [own: string, o
   'PUT /v1/registries/{registry}/plan': 'administer',
   'GET /v1/registries/{registry}/members': 'members',
   'POST /v1/registries/{registry}/members': 'members',
+  'GET /v1/registries/{registry}/members/{user}': 'members',
   'PATCH /v1/registries/{registry}/members/{user}': 'members',
   'DELETE /v1/registries/{registry}/members/{user}': 'members',
   'POST /v1/registries/{registry}/keys': 'own-keys',

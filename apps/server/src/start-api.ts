@@ -18,6 +18,9 @@ import { Membership } from './membership/membership.js';
 import { ServerModule } from './server.module.js';
 import type { Core } from './start-core.js';
 
+/** Requests under way may go on for so long when the process ends: a revocation waits about 3 s for a gate that is silent. */
+const DRAIN_MS = 3_500;
+
 export interface StartedApi {
   readonly url: string;
   readonly gateAddress: GateAddress;
@@ -44,15 +47,13 @@ export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boo
     value(SubjectKeys, subjectKeys), value(Users, users),
     { provide: LOG, useValue: log },
   ]; // prettier-ignore
-  const app = await NestFactory.create<NestFastifyApplication>(ServerModule.on(parts), apiAdapter(), {
-    bodyParser: false,
-    logger: false,
-    abortOnError: false,
-  });
+  const options = { bodyParser: false, logger: false, abortOnError: false } as const;
+  const adapter = apiAdapter({ trustedProxies: settings.trustedProxies });
+  const app = await NestFactory.create<NestFastifyApplication>(ServerModule.on(parts), adapter, options);
   await configureApi(app, log);
   core.operations(app.getHttpAdapter().getInstance());
   await app.listen(settings.apiPort, settings.apiHost);
-  closers.add('management API', () => app.close());
+  closers.add('management API', () => app.close(), DRAIN_MS);
   const bootstrap = new BootstrapAdministrator({ settings, eventLog, installation, users, log, isTerminal });
   let firstPassword: string | undefined;
   return {

@@ -23,32 +23,13 @@ import { worst, type EventLogHealth } from './health.js';
 
 import { retain, type Retention } from './retention.js';
 import { retry } from './retry.js';
-import { readToEnd } from './stream-read.js';
+import { historyOf, readToEnd, type StreamRead, type Transacted } from './stream-read.js';
 import { Subscription, type SubscriptionHandler } from './subscription.js';
 
 /** Events of one page of `$all`: the client decodes about 50,000 a second, so a page is some 40 ms of one core. */
 const ALL_PAGE = 2_048;
 /** Somebody else wrote to the stream this often in a row: more is a fault, not a race. */
 const CONFLICTS_MAX = 20;
-
-export interface Transacted<State, F extends Fact> {
-  /** The state with the new facts folded in. */
-  readonly state: State;
-  /** What was appended by this call; empty when the decision was that nothing needs to happen. */
-  readonly facts: readonly F[];
-  /** Commit position of the stream's newest event: a reader that has applied it knows all of `state`. */
-  readonly position: bigint;
-  /** Revision of the stream's newest event. */
-  readonly revision: bigint;
-}
-
-export interface StreamRead<State> {
-  readonly state: State;
-  /** -1 when the stream does not exist. */
-  readonly revision: bigint;
-  readonly position: bigint;
-  readonly events: readonly RecordedFact[];
-}
 
 /**
  * The log, as the rest of the program sees it. Safe for concurrent use. Facts come in the newest version of their type
@@ -87,19 +68,22 @@ export class EventLog {
 
   /**
    * Reads the stream, decides, appends at the revision read; when somebody else wrote in between, it reads and decides
-   * again. Throws the decision's Refusal, or EventStoreUnavailable.
+   * again. `require` looks at what was read before each decision, and throws when that is not what the caller wants
+   * changed. Throws its Refusal, or the decision's, or EventStoreUnavailable.
    */
   async transact<State, F extends Fact>(
     kind: StreamKind<State, F>,
     id: string,
     decision: Decision<State, F>,
     context: CommandContext,
+    require?: (read: StreamRead<State>) => void,
   ): Promise<Transacted<State, F>> {
     for (let attempt = 1; ; attempt++) {
       const read = await this.read(kind, id);
+      require?.(read);
       const facts = decision(read.state);
-      if (facts.length === 0)
-        return { state: read.state, facts, position: read.position, revision: read.revision };
+      const { state, events: history, position, revision } = read;
+      if (facts.length === 0) return { state, history, facts, position, revision };
       try {
         return await this.appendDecided(kind, id, read, facts, context);
       } catch (error) {
@@ -231,6 +215,11 @@ export class EventLog {
     }
   }
 
+  /** Commit position of the newest event of all, of whatever category; undefined when the log is empty. */
+  async head(): Promise<bigint | undefined> {
+    return retry('read the head', () => this.connection.reads.head());
+  }
+
   /** Delivers every event after a position, in order, for ever, across reconnects. Close the answer to end it. */
   subscribe(
     after: bigint | undefined,
@@ -265,7 +254,8 @@ export class EventLog {
     context: CommandContext,
   ): Promise<Transacted<State, F>> {
     const appended = await this.extend(kind, id, read.revision, facts, context);
-    return { state: facts.reduce(kind.evolve, read.state), facts, ...appended };
+    const history = historyOf(read.events, facts, appended.revision);
+    return { state: facts.reduce(kind.evolve, read.state), history, facts, ...appended };
   }
 
   private async append(

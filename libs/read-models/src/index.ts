@@ -10,7 +10,7 @@ export {
   keyTable,
   type KeyRow,
 } from './key-table.js';
-export { allMembers, listMembers, memberTable, type MemberRow } from './member-table.js';
+export { allMembers, findMember, listMembers, memberTable, type MemberRow } from './member-table.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';

@@ -1,4 +1,4 @@
-import type { ExistingKey, KeyTraits } from '#libs/keys';
+import { isSeenInKey, type ExistingKey, type KeyTraits } from '#libs/keys';
 import type { Database, Row } from '#libs/sqlite';
 import { applyToKeyRow, LIVING, type KeyRows } from './key-rows.js';
 import type { Projection } from './projection.js';
@@ -14,6 +14,8 @@ export interface KeyRow extends KeyTraits {
   readonly revokedAt: string | null;
   /** Commit position of KeyGenerated: the order of birth. */
   readonly born: bigint;
+  /** Revision of the newest event that changed what people see of it: its version. */
+  readonly revision: bigint;
 }
 
 const rows: KeyRows = {
@@ -25,6 +27,7 @@ const rows: KeyRows = {
     created_by: createdBy,
     expected_countries: JSON.stringify(expectedCountries),
     proven: 0,
+    revision: 0n,
   }),
   proof: { proven: 1 },
   traits: ({ name, description, labels, permission, expiresAt, repositories, networks }) => ({
@@ -44,12 +47,13 @@ const COLUMNS = `
       born INTEGER NOT NULL, id TEXT NOT NULL, registry TEXT NOT NULL, name TEXT NOT NULL, folded_name TEXT NOT NULL,
       permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
       expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
-      expires_at TEXT, revoked_at TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL, since TEXT NOT NULL`;
+      expires_at TEXT, revoked_at TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL, revision INTEGER NOT NULL,
+      since TEXT NOT NULL`;
 
 /** Keys as people see them, with their traits of now and, in `key_history`, those that they had. No hash of a secret: a node without a gate has no use for any. */
 export const keyTable: Projection = {
   name: 'keys',
-  version: 4,
+  version: 5,
   categories: ['key'],
   // `born` is the row id, so that keys are written side by side in the order of the log, and not all over the file.
   schema: `
@@ -62,7 +66,12 @@ export const keyTable: Projection = {
     CREATE INDEX IF NOT EXISTS keys_by_name ON keys (registry, folded_name, born);
     CREATE INDEX IF NOT EXISTS keys_unproven ON keys (revoked_at) WHERE status = 'revoked' AND proven = 0;
     CREATE INDEX IF NOT EXISTS keys_due ON keys (expires_at) WHERE ${LIVING} AND expires_at IS NOT NULL;`,
-  apply: (database, event) => applyToKeyRow(rows, database, event),
+  apply(database, event) {
+    applyToKeyRow(rows, database, event);
+    const { id, revision } = event;
+    if (revision > 0n && isSeenInKey(event))
+      database.run('UPDATE keys SET revision = ? WHERE id = ? AND revision < ?', [revision, id, revision]);
+  },
 };
 
 /** How names are compared: without regard to case, and to how accents are composed. */
@@ -137,5 +146,6 @@ export function keyRow(row: Row): KeyRow {
     expiresAt: row['expires_at'] as string | null,
     revokedAt: row['revoked_at'] as string | null,
     born: row['born'] as bigint,
+    revision: row['revision'] as bigint,
   };
 }

@@ -69,8 +69,12 @@ export function reserve(
  * As `reserve`, by a holder that is about to use the name: one that it has had for half of RESERVATION_EXPIRES_AFTER_MS is
  * taken anew. Without that somebody else could free it, as abandoned, before the holder has written that it uses it.
  */
-export function reserveToUse(by: string, at: string): Decision<Reservation, ReservationFact> {
-  const take = reserve(by, at, 'host-taken');
+export function reserveToUse(
+  by: string,
+  at: string,
+  taken: Parameters<typeof reserve>[2] = 'host-taken',
+): Decision<Reservation, ReservationFact> {
+  const take = reserve(by, at, taken);
   return (state) =>
     take(state.by === by && age(state, at) >= RESERVATION_EXPIRES_AFTER_MS / 2 ? FREE : state);
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiProperty, type OpenAPIObject } from '@nestjs/swagger';
 import { formatKey, Refusal } from '#libs/kernel';
+import { MasterKeyMissing } from '#libs/personal-data';
 import { EdgeApp, faultsOf, type Answer } from './edge-app.js';
 import { IsText, IsTimestamp, NotSupportedYet, NotTogetherWith } from './fields.js';
 import { Operation } from './openapi.js';
@@ -43,6 +44,7 @@ class Things {
 
   @Get(':id')
   show(@Param('id') id: string) {
+    if (id === 'sealed') throw new MasterKeyMissing('0a1b');
     if (id === 'taken') throw new Refusal('slug-taken', 'somebody has it', { field: '/slug' });
     throw new Error(`the cause names ${KEY}`, {
       cause: Object.assign(new Error('deep'), { args: [SECRET] }),
@@ -183,6 +185,13 @@ describe('the edge', () => {
       { pointer: '/slug', code: 'slug-taken', detail: 'somebody has it' },
     ]);
     expect(answer.body.detail).toBe('somebody has it');
+  });
+
+  it('a node without the master key says that another one may answer', async () => {
+    const answer = await app.call('GET', '/v1/things/sealed');
+    faultsOf(answer, 503, 'unavailable');
+    expect(answer.headers['retry-after']).toBe('2');
+    expect(answer.text).not.toContain('0a1b');
   });
 
   it('an unforeseen error says nothing but its request id; the log has the cause without secrets', async () => {

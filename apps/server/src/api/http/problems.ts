@@ -92,6 +92,12 @@ export const PROBLEMS = {
   'too-many-feeds': kind(429, 'Too many change feeds', 'End one, or wait until one has answered.', 5),
   'headers-too-large': kind(431, 'The headers are too large', 'Send fewer or shorter headers.'),
   internal: kind(500, 'Internal error', 'Tell the operator the request id.'),
+  'position-not-reached': kind(
+    503,
+    'This node is behind',
+    'Repeat the request after `Retry-After` seconds, here or at another node.',
+    1,
+  ),
   unavailable: kind(503, 'Not available now', 'Repeat the request after `Retry-After` seconds.', 2),
 } as const satisfies Record<string, ProblemKind>;
 

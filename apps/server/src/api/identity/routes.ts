@@ -32,7 +32,7 @@ export const IDENTITY_ROUTES = [
   NameAdministratorRoute,
 ]; // prettier-ignore
 
-/** They need Settings, Installation, EventLog, ReadModels, Membership, Redis, IdentityModel, Users, LOG, Narrowed and Widened. */
+/** They need Settings, Installation, EventLog, ReadModels, Membership, Redis, IdentityModel, Users, LOG, FirstAnswer, Narrowed and Widened. */
 export const IDENTITY_PROVIDERS = [
   Authentication, UnderLease, Sessions, SignIn, SignInThrottle, SignInRecord, CurrentPassword, AcceptInvitation, ReserveEmail,
   ChangePasswordHandler, IssueTokenHandler, EndTokenHandler, CreateUserHandler, DisableUserHandler, EnableUserHandler,

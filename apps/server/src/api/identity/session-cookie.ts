@@ -26,10 +26,10 @@ function setCookie(request: FastifyRequest, reply: FastifyReply, value: string, 
 }
 
 /**
- * Browsers keep `Secure` and `__Host-` cookies only from HTTPS, so plain HTTP on the caller's own machine does without
+ * What came over HTTPS, as a trusted proxy says, always gets a cookie that leads nowhere else. Browsers keep `Secure` and `__Host-` cookies only from HTTPS, so plain HTTP on the caller's own machine does without
  * them. Anywhere else TLS is assumed in front of this server, and the plain name is not accepted.
  */
 function cookieFor(request: FastifyRequest): { name: string; secure: boolean } {
-  const secure = !LOOPBACK.test(request.hostname);
+  const secure = request.protocol === 'https' || !LOOPBACK.test(request.hostname);
   return { name: secure ? `__Host-${NAME}` : NAME, secure };
 }

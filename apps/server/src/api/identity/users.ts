@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import type { CommandContext } from '#libs/event-store';
@@ -9,6 +10,7 @@ type RegisteredUser = Exclude<UserState, { status: 'none' }>;
 /** The subject whose key belongs to the installation itself; it is never erased. */
 export const INSTALLATION_SUBJECT = 'installation';
 const EMAIL_INDEX = 'e-mail index';
+const FINGERPRINT = 'fingerprint';
 
 export class UserView {
   @ApiProperty({ example: 'usr_8Zk1mQ4vT0aXc2Lp' }) id: string;
@@ -21,7 +23,7 @@ export class UserView {
   lastSignInAt: string | null;
 }
 
-/** Users as they are shown and looked up: the one place where personal data is opened. */
+/** Users as they are shown and looked up: with `People`, the only place where personal data is opened. */
 @Injectable()
 export class Users {
   constructor(
@@ -33,6 +35,12 @@ export class Users {
   async indexOf(email: string, context: CommandContext): Promise<string> {
     const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
     return emailIndex(derivedKey(key, EMAIL_INDEX), email);
+  }
+
+  /** A hash (hex) of text that must not be guessed from it, such as names and addresses: keyed, and the same on every node. */
+  async fingerprint(text: string, context: CommandContext): Promise<string> {
+    const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
+    return createHmac('sha256', derivedKey(key, FINGERPRINT)).update(text).digest('hex');
   }
 
   /** Personal data of a user, as an event may hold it. */

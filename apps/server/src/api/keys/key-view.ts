@@ -14,7 +14,7 @@ export const STATUSES = [
 const ROTATION_PERIOD_MS = 90 * 86_400_000;
 
 /** What all answers about a key have in common. */
-type KeyFacts = Omit<KeyRow, 'born'>;
+type KeyFacts = Omit<KeyRow, 'born' | 'revision'>;
 
 /** A key as the API shows it. Its secret is not part of it. */
 export class KeyView {

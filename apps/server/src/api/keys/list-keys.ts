@@ -1,5 +1,6 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { ApiProperty, ApiTags, IntersectionType, PickType } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { missingKey, PERMISSIONS } from '#libs/keys';
 import { now } from '#libs/platform';
 import {
@@ -17,6 +18,7 @@ import { CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, TEXT, WHOLE_NUMBER, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
+import { showVersion } from '../http/versions.js';
 import { AsOfQuery, momentOf, requireOwn } from './as-of.js';
 import { KeyParameter } from './key-parameter.js';
 import { parseTimestamp } from '../http/timestamps.js';
@@ -128,15 +130,21 @@ export class ListKeysRoute {
     @Param('key', KeyParameter) id: string,
     @Query() query: AsOfQuery,
     @CurrentCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): KeyView {
     const moment = momentOf(query, registry.id, caller);
     const row = findKey(this.readModels.database, registry.id, id);
     if (!row) throw missingKey();
-    if (!moment) return this.views.ofRow(row, registry);
-    requireOwn(moment, row.createdBy);
-    const then = findKeyAt(this.readModels.database, registry.id, id, moment.at);
-    if (!then) throw missingKey();
-    return this.views.ofRow(then, registry, moment.at);
+    if (moment) {
+      requireOwn(moment, row.createdBy);
+      const then = findKeyAt(this.readModels.database, registry.id, id, moment.at);
+      if (!then) throw missingKey();
+      return this.views.ofRow(then, registry, moment.at);
+    }
+    const view = this.views.ofRow(row, registry);
+    // A key whose time is over is shown as expired before that is recorded, and so before it has another version.
+    if (view.status === row.status) showVersion(reply, row.revision);
+    return view;
   }
 }
 

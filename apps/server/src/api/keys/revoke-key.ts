@@ -12,6 +12,8 @@ import { NotSupportedYet } from '../http/fields.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { KeyParameter } from './key-parameter.js';
+import { keyIs } from './key-version.js';
+import { IfMatch, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
 import { Receipts, RevokedKey } from './receipts.js';
 
@@ -25,6 +27,7 @@ export class RevokeKey extends Command<Proof & { revokedAt: string }> {
     readonly registry: RegistryRow,
     readonly id: string,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -39,12 +42,13 @@ export class RevokeKeyHandler implements ICommandHandler<RevokeKey> {
   ) {}
 
   /** Whoever is told "revoked" has the proof, the second caller too: it is the same, whoever revoked. */
-  async execute({ registry, id, context }: RevokeKey) {
+  async execute({ registry, id, context, ifMatch }: RevokeKey) {
     const { state, facts, position } = await this.log.transact(
       keys,
       id,
       revokeKey({ registry: registry.id, at: now() }),
       context,
+      keyIs(ifMatch, registry.id),
     );
     if (state.status === 'none') throw missingKey();
     const key = { registry: registry.id, id, serveReadsFor: registry.serveReadsFor };
@@ -67,6 +71,7 @@ export class RevokeKeyRoute {
 
   @Post('revoke')
   @RequiresOfKey('own-keys', 'any-keys')
+  @TakesIfMatch()
   @Operation({
     id: 'revokeKey',
     summary: 'Revoke a key: once answered, no request is accepted with it.',
@@ -77,30 +82,34 @@ export class RevokeKeyRoute {
     @Param('key', KeyParameter) id: string,
     @Body() _body: RevokeKeyBody,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RevokedKey> {
-    return this.run(registry, id, caller, reply);
+    return this.run(registry, id, caller, ifMatch, reply);
   }
 
   @Delete()
   @RequiresOfKey('own-keys', 'any-keys')
+  @TakesIfMatch()
   @Operation({ id: 'deleteKey', summary: 'The same as revoke.', answer: RevokedKey })
   remove(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RevokedKey> {
-    return this.run(registry, id, caller, reply);
+    return this.run(registry, id, caller, ifMatch, reply);
   }
 
   private async run(
     registry: RegistryRow,
     id: string,
     caller: Caller,
+    ifMatch: Precondition | undefined,
     reply: FastifyReply,
   ): Promise<RevokedKey> {
-    const command = new RevokeKey(registry, id, commandContext(caller));
+    const command = new RevokeKey(registry, id, commandContext(caller), ifMatch);
     const { revokedAt, proof, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
     return this.receipts.answer(id, revokedAt, proof);

@@ -8,7 +8,6 @@ import {
   release,
   releaseAbandoned,
   removeHost,
-  reserve,
   reserveToUse,
   slugs,
   type Reservation,
@@ -28,7 +27,11 @@ interface Name {
 export class ReserveNames {
   constructor(private readonly log: EventLog) {}
 
-  /** Takes all names for a new registry, or none: throws Refusal `slug-taken` or `host-taken`. */
+  /**
+   * Takes all names for a new registry, or none: throws Refusal `slug-taken` or `host-taken`. Of a call that is repeated, or
+   * made twice at once, the registry may be there already: it has the same id, and its names must not be freed. So what such a
+   * call has taken in vain waits for whoever finds it abandoned.
+   */
   async reserve(
     registry: string,
     slug: string,
@@ -45,11 +48,13 @@ export class ReserveNames {
     for (const { taken, ...name } of wanted) await this.refuseUsed(name, reserve(registry, at, taken));
     try {
       for (const { taken, ...name } of wanted) {
-        await this.take(name, reserve(registry, at, taken), at, context);
+        await this.take(name, reserveToUse(registry, at, taken), at, context);
         held.push(name);
       }
     } catch (error) {
-      for (const { kind, name } of held) await this.log.transact(kind, name, release(registry, at), context);
+      const isRepeatable = context.bodyHash !== undefined;
+      for (const { kind, name } of isRepeatable ? [] : held)
+        await this.log.transact(kind, name, release(registry, at), context);
       throw error;
     }
   }
@@ -116,6 +121,7 @@ export class ReserveNames {
 
   private async isUsed({ kind, name }: Name, holder: string): Promise<boolean> {
     const { state } = await this.log.read(registries, holder);
-    return state.status !== 'none' && (kind === slugs || state.hosts.includes(name));
+    if (state.status === 'none') return false;
+    return kind === slugs ? state.slug === name : state.hosts.includes(name);
   }
 }
