@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import type { CommandContext } from '#libs/event-store';
-import { emailIndex, IdentityModel, missingUser, type SealedText, type UserState } from '#libs/identity';
+import {
+  emailIndex,
+  IdentityModel,
+  missingUser,
+  subjectIndex,
+  type SealedText,
+  type UserState,
+} from '#libs/identity';
 import { derivedKey, SubjectKeys } from '#libs/personal-data';
 
 type RegisteredUser = Exclude<UserState, { status: 'none' }>;
@@ -9,6 +16,7 @@ type RegisteredUser = Exclude<UserState, { status: 'none' }>;
 /** The subject whose key belongs to the installation itself; it is never erased. */
 export const INSTALLATION_SUBJECT = 'installation';
 const EMAIL_INDEX = 'e-mail index';
+const SUBJECT_INDEX = 'subject index';
 
 export class UserView {
   @ApiProperty({ example: 'usr_8Zk1mQ4vT0aXc2Lp' }) id: string;
@@ -33,6 +41,12 @@ export class Users {
   async indexOf(email: string, context: CommandContext): Promise<string> {
     const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
     return emailIndex(derivedKey(key, EMAIL_INDEX), email);
+  }
+
+  /** What stands in the log in the place of whom an issuer names. */
+  async subjectIndexOf(issuer: string, subject: string, context: CommandContext): Promise<string> {
+    const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
+    return subjectIndex(derivedKey(key, SUBJECT_INDEX), issuer, subject);
   }
 
   /** Personal data of a user, as an event may hold it. */
