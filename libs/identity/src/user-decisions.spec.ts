@@ -5,6 +5,7 @@ import {
   administrators,
   grantAdministrator,
   withdrawAdministrator,
+  withdrawErased,
 } from './administrators.js';
 import { users, type SealedText, type UserFact } from './user.js';
 import {
@@ -263,5 +264,14 @@ describe('the administrators', () => {
     const withdrawn = { type: 'AdministratorWithdrawn', data: { at: later, user: 'a' } } as const;
     given(administrators, two).when(withdrawAdministrator('a', later)).then([withdrawn]);
     expect(given(administrators, [...two, withdrawn]).state).toEqual(new Set(['b']));
+  });
+  it('lose whoever is erased, the last one too', () => {
+    const withdrawn = { type: 'AdministratorWithdrawn', data: { at: later, user: 'a' } } as const;
+    given(administrators, [grant('a')])
+      .when(withdrawErased('a', later))
+      .then([withdrawn]);
+    given(administrators, [grant('b')])
+      .when(withdrawErased('a', later))
+      .quiet();
   });
 });
