@@ -59,6 +59,7 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   KeyExpired: ['KeyGenerated'],
   UserInvited: ['UserRegistered'],
   UserPasswordChanged: ['UserRegistered'],
+  UserIdentityLinked: ['UserRegistered'],
   UserDisabled: ['UserRegistered'],
   UserEnabled: ['UserRegistered', 'UserDisabled'],
   UserErased: ['UserRegistered'],

@@ -18,6 +18,8 @@ export const RIGHT_OF: Readonly<Record<string, string | readonly [own: string, o
   'POST /v1/session': 'public',
   'GET /v1/session': 'authenticated',
   'DELETE /v1/session': 'public',
+  'GET /v1/session/oidc': 'public',
+  'GET /v1/session/oidc/callback': 'public',
   'POST /v1/session/password': 'authenticated',
   'GET /v1/sessions': 'authenticated',
   'DELETE /v1/sessions': 'authenticated',

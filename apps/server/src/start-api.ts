@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { EventLog } from '#libs/event-store';
 import { IdentityModel } from '#libs/identity';
-import { SubjectKeys } from '#libs/personal-data';
+import { ErasedUsers, erasedUsersFile, SubjectKeys } from '#libs/personal-data';
 import { AuditKey, LOG, now, readAuditKey, Settings } from '#libs/platform';
 import { ReadModels } from '#libs/read-models';
 import { Redis } from '#libs/redis';
@@ -37,7 +37,11 @@ export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boo
   const { settings, installation, eventLog, closers, log } = core;
   const feed = core.identity!;
   const subjectKeys = new SubjectKeys(eventLog, await openMasterKey(settings, eventLog, log), now);
-  feed.whenErased((user) => subjectKeys.forget(user));
+  const erasedUsers = new ErasedUsers(erasedUsersFile(settings.dataDir));
+  feed.whenErased((user) => {
+    subjectKeys.forget(user);
+    keepErased(user, erasedUsers, log);
+  });
   const users = new Users(feed.model, subjectKeys);
   const gateAddress = new GateAddress(settings.gatePort);
   const parts = [
@@ -63,6 +67,15 @@ export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boo
     complete: () => erase(feed.model, subjectKeys, core),
     firstPassword: () => firstPassword,
   };
+}
+
+/** The list is for a restore; whatever keeps it from being written, the user is erased, and the next start writes what it lacks. */
+function keepErased(user: string, erasedUsers: ErasedUsers, log: Core['log']): void {
+  try {
+    erasedUsers.keep(user);
+  } catch (error) {
+    log.warn({ user, error: String(error) }, 'the list of erased users was not written');
+  }
 }
 
 async function erase(model: IdentityModel, subjectKeys: SubjectKeys, { eventLog, log }: Core): Promise<void> {

@@ -109,6 +109,32 @@ export const upstream = makeValidator<URL | 'none'>((text) => {
   return parsed;
 });
 
+/** An address that browsers and programs send secrets to: `https`, or `http` on this very machine. */
+function secureUrl(text: string): URL {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  const isLocal = parsed && /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(parsed.hostname);
+  const isSecure = parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLocal === true);
+  if (!parsed || !isSecure || parsed.username !== '' || parsed.search !== '' || parsed.hash !== '') {
+    throw new EnvError('not of the form https://id.example.com (http only on a loopback address)');
+  }
+  return parsed;
+}
+export const issuer = makeValidator<URL>(secureUrl);
+export const origin = makeValidator<string>((text) => {
+  const url = secureUrl(text);
+  if (url.pathname !== '/') throw new EnvError('not of the form https://keys.example.com, without a path');
+  return url.origin;
+});
+
+/** `openid` has to be among them (OpenID Connect Core 1.0, 3.1.2.1). */
+export const scopes = makeValidator<string>((text) => {
+  const named = text.split(' ').filter((scope) => scope !== '');
+  if (!named.includes('openid') || !named.every((scope) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope))) {
+    throw new EnvError('not a list of scopes with `openid`, separated by blanks');
+  }
+  return named.join(' ');
+});
+
 export const domain = makeValidator<string>((text) => {
   const name = text.toLowerCase();
   if (name.length > 200 || !/^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/.test(name)) {

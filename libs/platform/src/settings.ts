@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { cleanEnv, EnvMissingError, str } from 'envalid';
+import { isHalfOidc, OIDC_SETTINGS, oidcOf, type OidcSettings } from './oidc-settings.js';
 import {
   days,
   dnsServers,
@@ -114,6 +115,7 @@ export const SETTINGS = {
     default: 'myapp',
     desc: 'slug of the first registry; it alone also answers on `127.0.0.1`, `localhost` and `[::1]`',
   }),
+  ...OIDC_SETTINGS,
   DEFAULT_PLAN: str({
     choices: ['free', 'team', 'enterprise'] as const,
     default: 'enterprise',
@@ -131,7 +133,7 @@ export const SETTINGS = {
 };
 
 /** Names that begin so are ours: a misspelt one stops the start. What Kubernetes sets for a service of this name is let be. */
-const OWN_NAMES = /^(API|GATE|BOOTSTRAP|REGISTRY|EVENTSTORE)_/;
+const OWN_NAMES = /^(API|GATE|BOOTSTRAP|REGISTRY|EVENTSTORE|OIDC)_/;
 const SERVICE_LINK = /_(SERVICE_(HOST|PORT.*)|PORT|PORT_\d+_(TCP|UDP).*)$/;
 
 /** What the program is configured with. Injected by class. */
@@ -163,6 +165,9 @@ export class Settings {
   readonly bootstrapAdminPassword: string | undefined;
   readonly bootstrapAdminToken: string | undefined;
   readonly bootstrapRegistry: string;
+  /** Origin, without a slash at its end. */
+  readonly publicUrl: string | undefined;
+  readonly oidc: OidcSettings | undefined;
   readonly defaultPlan: 'free' | 'team' | 'enterprise';
   readonly metricsToken: string | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug';
@@ -193,6 +198,8 @@ export class Settings {
     this.bootstrapAdminPassword = values.BOOTSTRAP_ADMIN_PASSWORD;
     this.bootstrapAdminToken = values.BOOTSTRAP_ADMIN_TOKEN;
     this.bootstrapRegistry = values.BOOTSTRAP_REGISTRY;
+    this.publicUrl = values.PUBLIC_URL;
+    this.oidc = oidcOf(values);
     this.defaultPlan = values.DEFAULT_PLAN;
     this.metricsToken = values.METRICS_TOKEN;
     this.logLevel = values.LOG_LEVEL;
@@ -230,6 +237,9 @@ function impossibleTogether(values: ReturnType<typeof clean>): string[] {
   }
   if (values.GATE_PROXY_PROTOCOL === 'v2' && values.TRUSTED_PROXIES === undefined) {
     problems.push('GATE_PROXY_PROTOCOL needs TRUSTED_PROXIES: the proxies that send the header');
+  }
+  if (isHalfOidc(values)) {
+    problems.push('OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together');
   }
   const isAlone = values.ROLES.length < ROLES.length;
   if (isAlone && (values.EVENTSTORE_URL === undefined || values.REDIS_URL === undefined)) {

@@ -34,8 +34,11 @@ const traits = fc.record(
 const fact = fc.oneof(
   traits.map((changes) => (at: string) => ({ type: 'KeyChanged' as const, data: { at, registry, changes } })),
   fc
-    .constantFrom('KeySuspended' as const, 'KeyResumed' as const, 'KeyExpired' as const, 'KeyRevoked' as const)
+    .constantFrom('KeySuspended' as const, 'KeyResumed' as const, 'KeyExpired' as const)
     .map((type) => (at: string) => ({ type, data: { at, registry } })),
+  fc.constant(
+    (at: string) => ({ type: 'KeyRevoked', data: { at, registry, cause: 'leaked', reason: null } }) satisfies KeyFact,
+  ),
   fc.constant(
     (at: string) =>
       ({ type: 'KeyRevocationProven', data: { at, registry, position: '0', members: [], durationMs: 0, complete: true, serveReadsFor: null } }) satisfies KeyFact,
@@ -89,7 +92,7 @@ function foldedAt(facts: readonly KeyFact[], moment: string): KeyState {
 function rowOf(id: string, state: ExistingKey): Omit<KeyRow, 'born'> {
   const { generated, expiredAt: _at, proven: _proof, ...now } = state;
   const { createdBy, expectedCountries } = generated;
-  return { ...now, id, registry, createdAt: generated.at, createdBy, expectedCountries };
+  return { ...now, id, registry, createdAt: generated.at, createdBy, expectedCountries, revision: 0n };
 }
 
 interface Asked {
@@ -212,7 +215,10 @@ describe('the history of keys', () => {
   it('holds a version for each change that held for a time, and none for a proof', () => {
     const proven = (when: string) =>
       ({ type: 'KeyRevocationProven', data: { at: when, registry } }) as KeyFact;
-    const revoked = (when: string): KeyFact => ({ type: 'KeyRevoked', data: { at: when, registry } });
+    const revoked = (when: string): KeyFact => ({
+      type: 'KeyRevoked',
+      data: { at: when, registry, cause: 'requested', reason: null },
+    });
     const resumed = (when: string): KeyFact => ({ type: 'KeyResumed', data: { at: when, registry } });
     const then: Happening[] = [[5, suspended], [5, resumed], [7, suspended], [9, revoked], [10, proven]]; // prettier-ignore
     const database = recorded([factsOf({ birth: 1, born: {}, then }, 0)]);

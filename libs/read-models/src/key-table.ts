@@ -1,4 +1,4 @@
-import { isSeenInKey, type ExistingKey, type KeyTraits } from '#libs/keys';
+import { isSeenInKey, type ExistingKey, type KeyTraits, type Revocation } from '#libs/keys';
 import type { Database, Row } from '#libs/sqlite';
 import { applyToKeyRow, LIVING, type KeyRows } from './key-rows.js';
 import type { Projection } from './projection.js';
@@ -12,6 +12,8 @@ export interface KeyRow extends KeyTraits {
   readonly createdAt: string;
   readonly createdBy: string;
   readonly revokedAt: string | null;
+  /** Why it was revoked; the reason as it stands in the log, encrypted. */
+  readonly revocation: Revocation | null;
   /** Commit position of KeyGenerated: the order of birth. */
   readonly born: bigint;
   /** Revision of the newest event that changed what people see of it: its version. */
@@ -29,6 +31,7 @@ const rows: KeyRows = {
     proven: 0,
     revision: 0n,
   }),
+  end: ({ cause, reason }) => ({ revocation: JSON.stringify({ cause, reason }) }),
   proof: { proven: 1 },
   traits: ({ name, description, labels, permission, expiresAt, repositories, networks }) => ({
     name,
@@ -47,8 +50,8 @@ const COLUMNS = `
       born INTEGER NOT NULL, id TEXT NOT NULL, registry TEXT NOT NULL, name TEXT NOT NULL, folded_name TEXT NOT NULL,
       permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
       expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
-      expires_at TEXT, revoked_at TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL, revision INTEGER NOT NULL,
-      since TEXT NOT NULL`;
+      expires_at TEXT, revoked_at TEXT, revocation TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL,
+      revision INTEGER NOT NULL, since TEXT NOT NULL`;
 
 /** Keys as people see them, with their traits of now and, in `key_history`, those that they had. No hash of a secret: a node without a gate has no use for any. */
 export const keyTable: Projection = {
@@ -145,6 +148,7 @@ export function keyRow(row: Row): KeyRow {
     createdBy: row['created_by'] as string,
     expiresAt: row['expires_at'] as string | null,
     revokedAt: row['revoked_at'] as string | null,
+    revocation: JSON.parse((row['revocation'] as string | null) ?? 'null') as Revocation | null,
     born: row['born'] as bigint,
     revision: row['revision'] as bigint,
   };

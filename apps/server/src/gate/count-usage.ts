@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AccessModel, Asked, Credentials, Decision } from '#libs/access';
 import type { Geography } from '#libs/geography';
+import { hash32 } from '#libs/kernel';
 import { clientName, type DeniedUse, type UsageCounter } from '#libs/usage';
 import type { GateUsage, UsedKey } from './gate.js';
 
@@ -58,7 +59,8 @@ export class CountUsage implements GateUsage {
     const denied = decision.proven ? decision.denied : undefined;
     const { proven } = decision;
     const from = this.#from(request, address);
-    const use: DeniedUse = { ...whose, proven, denied, action, repository, ...from };
+    const credential = credentials.kind === 'key' ? hash32(tried(credentials, whose.reason)) : undefined;
+    const use: DeniedUse = { ...whose, proven, denied, action, repository, credential, ...from };
     counter.deny(use, now(), access.position);
   }
 
@@ -87,4 +89,9 @@ export class CountUsage implements GateUsage {
   #from(request: IncomingMessage, address: string) {
     return { ...this.parts.geography.locate(address), client: clientName(request.headers['user-agent']) };
   }
+}
+
+/** What a stranger guesses at: the id while there is no such key, else its secret. */
+function tried({ id, secret }: Extract<Credentials, { kind: 'key' }>, reason: DeniedUse['reason']): string {
+  return reason === 'unknown' ? id : secret;
 }

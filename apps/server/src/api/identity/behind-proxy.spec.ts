@@ -3,7 +3,7 @@ import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { setSessionCookie } from './session-cookie.js';
 import { EdgeApp } from '../http/edge-app.js';
-import { truncatedNetwork } from '../http/network.js';
+import { truncatedNetwork } from '#libs/geography';
 
 @Controller('v1/callers')
 class Callers {

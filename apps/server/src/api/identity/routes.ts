@@ -12,13 +12,17 @@ import {
   InviteUserRoute,
 } from './invite-user.js';
 import { IssueTokenHandler, IssueTokenRoute } from './issue-token.js';
+import { LinkedUser } from './linked-user.js';
 import { ListUsersRoute } from './list-users.js';
 import { NameAdministratorHandler, NameAdministratorRoute } from './name-administrator.js';
+import { OidcIssuer } from './oidc-issuer.js';
+import { OidcSignIns } from './oidc-sign-ins.js';
 import { OwnSessionsRoute } from './own-sessions.js';
 import { EndTokenHandler, OwnTokensRoute } from './own-tokens.js';
 import { ReserveEmail } from './reserve-email.js';
 import { Sessions } from './sessions.js';
 import { SignIn, SignInRoute } from './sign-in.js';
+import { OidcSignIn, SignInOidcRoute } from './sign-in-oidc.js';
 import { SignInRecord } from './sign-in-record.js';
 import { SignInThrottle } from './sign-in-throttle.js';
 import { SignOutRoute } from './sign-out.js';
@@ -29,7 +33,7 @@ import { WhoAmIRoute } from './who-am-i.js';
 export const IDENTITY_ROUTES = [
   SignInRoute, SignOutRoute, WhoAmIRoute, ChangePasswordRoute, OwnSessionsRoute, IssueTokenRoute, OwnTokensRoute,
   CreateUserRoute, ListUsersRoute, DisableUserRoute, EraseUserRoute, InviteUserRoute, AcceptInvitationRoute,
-  NameAdministratorRoute,
+  NameAdministratorRoute, SignInOidcRoute,
 ]; // prettier-ignore
 
 /** They need Settings, Installation, EventLog, ReadModels, Membership, Redis, IdentityModel, Users, LOG, FirstAnswer, Narrowed and Widened. */
@@ -37,4 +41,5 @@ export const IDENTITY_PROVIDERS = [
   Authentication, UnderLease, Sessions, SignIn, SignInThrottle, SignInRecord, CurrentPassword, AcceptInvitation, ReserveEmail,
   ChangePasswordHandler, IssueTokenHandler, EndTokenHandler, CreateUserHandler, DisableUserHandler, EnableUserHandler,
   EraseUserHandler, InviteUserHandler, NameAdministratorHandler, { provide: STANDING, useClass: CallerStanding },
+  OidcIssuer, OidcSignIns, OidcSignIn, LinkedUser,
 ]; // prettier-ignore

@@ -2,7 +2,14 @@ import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import type { CommandContext } from '#libs/event-store';
-import { emailIndex, IdentityModel, missingUser, type SealedText, type UserState } from '#libs/identity';
+import {
+  emailIndex,
+  IdentityModel,
+  missingUser,
+  subjectIndex,
+  type SealedText,
+  type UserState,
+} from '#libs/identity';
 import { derivedKey, SubjectKeys } from '#libs/personal-data';
 
 type RegisteredUser = Exclude<UserState, { status: 'none' }>;
@@ -11,6 +18,7 @@ type RegisteredUser = Exclude<UserState, { status: 'none' }>;
 export const INSTALLATION_SUBJECT = 'installation';
 const EMAIL_INDEX = 'e-mail index';
 const FINGERPRINT = 'fingerprint';
+const SUBJECT_INDEX = 'subject index';
 
 export class UserView {
   @ApiProperty({ example: 'usr_8Zk1mQ4vT0aXc2Lp' }) id: string;
@@ -41,6 +49,12 @@ export class Users {
   async fingerprint(text: string, context: CommandContext): Promise<string> {
     const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
     return createHmac('sha256', derivedKey(key, FINGERPRINT)).update(text).digest('hex');
+  }
+
+  /** What stands in the log in the place of whom an issuer names. */
+  async subjectIndexOf(issuer: string, subject: string, context: CommandContext): Promise<string> {
+    const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
+    return subjectIndex(derivedKey(key, SUBJECT_INDEX), issuer, subject);
   }
 
   /** Personal data of a user, as an event may hold it. */

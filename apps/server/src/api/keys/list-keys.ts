@@ -24,6 +24,7 @@ import { KeyParameter } from './key-parameter.js';
 import { parseTimestamp } from '../http/timestamps.js';
 import { KeyView, STATUSES } from './key-view.js';
 import { KeyViews } from './key-views.js';
+import { RevocationReasons } from './revocation-reasons.js';
 
 const SORTS = ['createdAt', '-createdAt', 'name', '-name'] as const satisfies readonly KeySort[];
 
@@ -86,6 +87,7 @@ export class ListKeysRoute {
   constructor(
     private readonly readModels: ReadModels,
     private readonly views: KeyViews,
+    private readonly reasons: RevocationReasons,
   ) {}
 
   @Get()
@@ -125,13 +127,13 @@ export class ListKeysRoute {
   @Get(':key')
   @Requires('see')
   @Operation({ id: 'getKey', problems: ['as-of-in-future'], summary: 'One key.', answer: KeyView })
-  show(
+  async show(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
     @Query() query: AsOfQuery,
     @CurrentCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): KeyView {
+  ): Promise<KeyView> {
     const moment = momentOf(query, registry.id, caller);
     const row = findKey(this.readModels.database, registry.id, id);
     if (!row) throw missingKey();
@@ -139,13 +141,24 @@ export class ListKeysRoute {
       requireOwn(moment, row.createdBy);
       const then = findKeyAt(this.readModels.database, registry.id, id, moment.at);
       if (!then) throw missingKey();
-      return this.views.ofRow(then, registry, moment.at);
+      return this.withReason(then, this.views.ofRow(then, registry, moment.at), caller);
     }
     const view = this.views.ofRow(row, registry);
     // A key whose time is over is shown as expired before that is recorded, and so before it has another version.
     if (view.status === row.status) showVersion(reply, row.revision);
-    return view;
+    return this.withReason(row, view, caller);
   }
+
+  private async withReason(row: KeyRow, view: KeyView, caller: Caller): Promise<KeyView> {
+    if (!row.revocation || !mayReadHistory(caller, row)) return view;
+    return { ...view, revocation: await this.reasons.view(row.revocation) };
+  }
+}
+
+/** The reason of a revocation is part of the key's history. */
+function mayReadHistory({ userId, rights }: Caller, { registry, createdBy }: KeyRow): boolean {
+  const own = rights(registry);
+  return own.has('audit') || (createdBy === userId && own.has('audit-own'));
 }
 
 /** What the query asks for, as the tables take it. */

@@ -45,7 +45,7 @@ export class ReserveNames {
       ...hostNames.map((name) => ({ kind: hosts, name, taken: 'host-taken' as const })),
     ];
     // A call that is refused writes nothing: what is left to the release below is only who was quicker in this very moment.
-    for (const { taken, ...name } of wanted) await this.refuseUsed(name, reserve(registry, at, taken));
+    for (const { taken, ...name } of wanted) await this.refuseUsed(name, reserveToUse(registry, at, taken));
     try {
       for (const { taken, ...name } of wanted) {
         await this.take(name, reserveToUse(registry, at, taken), at, context);
