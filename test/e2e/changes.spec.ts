@@ -5,6 +5,9 @@ import { exchange } from './http-exchange.js';
 import { addMember, narrowed, register, type Person } from './people.js';
 import { Installation, type ServerProcess } from './server-process.js';
 
+/** More than a poll looks through pages of the log. */
+const UNSEEN = 20;
+
 const installation = new Installation({ REGISTRY_UPSTREAM: 'none' });
 const people = new Map<string, Person>();
 let server: ServerProcess;
@@ -104,6 +107,13 @@ describe('a long poll', () => {
     expect((await waiting).items).toMatchObject([{ type: 'RegistryRenamed', data: { name: `for ${id}` } }]);
     await server.api.revoke(id, 'ours');
     expect((await chosen).items).toMatchObject([{ type: 'KeyRevoked', subject: id }]);
+  });
+
+  it('goes on waiting however much happens that its caller does not see', async () => {
+    const waiting = poll(apiOf('viewer'), `after=${await head(server.api)}&wait=20`);
+    for (let number = 0; number < UNSEEN; number++) await server.api.generateKey({}, 'theirs');
+    await rename('after all that');
+    expect((await waiting).items).toMatchObject([{ data: { name: 'after all that' } }]);
   });
 
   it('answers at once with what there is, and says where the next one goes on', async () => {

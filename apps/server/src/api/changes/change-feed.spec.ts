@@ -57,7 +57,7 @@ describe('the feed of a node that is behind the log', () => {
     applied = 3n;
     const batch = await read(0n);
     expect([shown(batch), batch.next, batch.atHead]).toEqual([['1', '3'], 3n, false]);
-    expect(await read(3n)).toEqual({ items: [], next: 3n, atHead: true });
+    expect(await read(3n)).toEqual({ items: [], next: 3n, atHead: true, behind: false });
   });
 
   it('begins at a position that the log has and the node has not, and at none that the log has not', async () => {
@@ -76,7 +76,7 @@ describe('the feed', () => {
 
   it('goes on beyond what the caller does not see', async () => {
     role = undefined;
-    expect(await read(0n)).toEqual({ items: [], next: 5n, atHead: false });
+    expect(await read(0n)).toEqual({ items: [], next: 5n, atHead: false, behind: true });
   });
 
   it('reads one page of the log at a time, however many catch up', async () => {

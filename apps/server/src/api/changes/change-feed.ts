@@ -25,6 +25,8 @@ export interface Wanted {
 export interface Batch extends Seen {
   /** Nothing newer is applied on this node. */
   readonly atHead: boolean;
+  /** It took a page of the log. */
+  readonly behind: boolean;
 }
 
 /** Facts after a position, as a caller may see them. A follower keeps nothing here but its place. */
@@ -86,13 +88,14 @@ export class ChangeFeed implements OnModuleDestroy {
   /** One page of the log after a position, or what is newer than it in memory. Throws as `Follower.see` does. */
   async read(follower: Follower, after: bigint, { types, limit }: Wanted): Promise<Batch> {
     if (this.log.laterRelease) throw this.log.laterRelease;
-    const facts = this.recent.after(after) ?? (await this.fromLog(after));
+    const recent = this.recent.after(after);
+    const facts = recent ?? (await this.fromLog(after));
     if (facts.length === 0) {
       await follower.requireCredential();
-      return { items: [], next: after, atHead: true };
+      return { items: [], next: after, atHead: true, behind: false };
     }
     const wanted = (type: string) => types === undefined || types.includes(type);
-    return { ...(await follower.see(facts, wanted, limit)), atHead: false };
+    return { ...(await follower.see(facts, wanted, limit)), atHead: false, behind: recent === undefined };
   }
 
   get version(): number {

@@ -75,7 +75,7 @@ export class ListChangesRoute {
       const batch = await this.feed.read(follower, next, wanted);
       ({ next } = batch);
       const leftMs = deadline - performance.now();
-      const isOver = batch.atHead ? leftMs <= 0 : pages++ >= PAGES_MAX;
+      const isOver = batch.atHead ? leftMs <= 0 : batch.behind && pages++ >= PAGES_MAX;
       if (batch.items.length > 0 || isOver || ended.aborted) {
         // A connection that stays open would hold up the end of the server.
         if (this.feed.ended.aborted) reply.header('connection', 'close');
