@@ -37,10 +37,19 @@ function cell(value: string | number): string {
   return typeof value === 'number' ? value.toLocaleString('en') : value;
 }
 
-/** Bold, for a person at a terminal who did not ask for plain text (no-color.org). */
-export function strong(text: string): string {
+/** Numbers of ECMA-48 (Select Graphic Rendition). */
+const COLOURS = { bold: 1, red: 31, green: 32, yellow: 33 } as const;
+
+export type Colour = keyof typeof COLOURS;
+
+/** Coloured, for a person at a terminal who did not ask for plain text (no-color.org). */
+export function painted(colour: Colour | undefined, text: string): string {
   const isPlain = !process.stdout.isTTY || (process.env['NO_COLOR'] ?? '') !== '';
-  return isPlain ? text : `\u001b[1m${text}\u001b[0m`;
+  return isPlain || colour === undefined ? text : `\u001b[${COLOURS[colour]}m${text}\u001b[0m`;
+}
+
+export function strong(text: string): string {
+  return painted('bold', text);
 }
 
 /** Bytes as a person reads them. */
