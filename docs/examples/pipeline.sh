@@ -2,7 +2,7 @@
 # One job with a key of its own, which is revoked at the end whatever happens. docs/client.md says what it needs.
 set -eu; umask 077
 work=$(mktemp -d); keys="$DOCKREG_URL/v1/registries/$DOCKREG_REGISTRY/keys"; export DOCKER_CONFIG="$work"
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT; trap 'exit 130' HUP INT TERM
 printf 'Authorization: Bearer %s' "$DOCKREG_TOKEN" > "$work/token"
 call() { curl -sS --fail-with-body --retry 3 -H @"$work/token" -H 'Content-Type: application/json' "$@"; }
 field() { sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p' "$work/key.json"; }

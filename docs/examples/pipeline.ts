@@ -1,4 +1,4 @@
-// The same job as pipeline.sh with the generated client. docs/client.md says what it needs, and how it is run.
+// The same job as pipeline.sh with the generated client. docs/client.md says what it needs.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
