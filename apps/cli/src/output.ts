@@ -1,4 +1,4 @@
-import { ReplayDisplay } from '#libs/read-models';
+import type { ReplayDisplay } from '#libs/read-models';
 
 /** What a command prints: `--json` = one JSON object on standard output, else text for a person. */
 export interface OutputOptions {
@@ -65,7 +65,8 @@ export async function showing<Result>(
   what: string,
   work: (show: ReplayDisplay['show']) => Promise<Result>,
 ): Promise<Result> {
-  const display = new ReplayDisplay(what, {
+  const { ReplayDisplay: Display } = await import('#libs/read-models');
+  const display = new Display(what, {
     isTerminal: process.stderr.isTTY,
     write: (text) => process.stderr.write(text),
     line: (text) => process.stderr.write(`${text}\n`),

@@ -15,10 +15,10 @@ export function ask(question: string): Promise<string> {
 
 /** The same, and it is not shown while it is typed. */
 export async function askSecret(question: string): Promise<string> {
-  process.stderr.write(question);
   const nothing = new Writable({ write: (_chunk, _encoding, done) => done() });
   try {
-    return await typed('', nothing);
+    // The question comes once the terminal shows nothing any more: who answers at once is not shown either.
+    return await typed('', nothing, () => process.stderr.write(question));
   } finally {
     process.stderr.write('\n');
   }
@@ -46,7 +46,11 @@ export async function confirm(
   throw new CommandFailure('not confirmed: nothing was changed', EXIT.failed);
 }
 
-function typed(question: string, output: NodeJS.WritableStream): Promise<string> {
+function typed(
+  question: string,
+  output: NodeJS.WritableStream,
+  ready: () => unknown = () => undefined,
+): Promise<string> {
   const prompt = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
   return new Promise((resolve, reject) => {
     prompt.once('SIGINT', () => prompt.close());
@@ -55,5 +59,6 @@ function typed(question: string, output: NodeJS.WritableStream): Promise<string>
       resolve(answer.trim());
       prompt.close();
     });
+    ready();
   });
 }
