@@ -48,6 +48,11 @@ function refuseSecrets(args: readonly string[]): void {
   );
 }
 
+// Whoever reads only the beginning of a list, as `head` does, has what it wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed),
+);
+
 try {
   refuseSecrets(process.argv.slice(2));
   await program().parseAsync();

@@ -11,7 +11,7 @@ export interface DockregOptions {
   /** Of the management API, such as `https://keys.example.com`. */
   readonly baseUrl: string;
   /** An access token, `drm_…`. Without one only what is public is answered. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Times that a call is made again at most, where that is safe; default 3, 0: never. */
   readonly retries?: number;
   /** How long one attempt may take in milliseconds; default 30,000, 0: without end. */

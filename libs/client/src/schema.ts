@@ -15,18 +15,18 @@ export interface paths {
          * Who am I, with my role in each registry?
          * @description Needs a session or an access token, and no right in a registry.
          */
-        get: operations["WhoAmIRoute_get"];
+        get: operations["whoAmI"];
         put?: never;
         /**
          * Sign in with e-mail and password; the answer sets the session cookie.
          * @description Needs no credentials.
          */
-        post: operations["SignInRoute_post"];
+        post: operations["signIn"];
         /**
          * Sign out: the session ends and the cookie is cleared.
          * @description Needs no credentials.
          */
-        delete: operations["SignOutRoute_delete"];
+        delete: operations["signOut"];
         options?: never;
         head?: never;
         patch?: never;
@@ -45,7 +45,7 @@ export interface paths {
          * Change one’s password: all other sessions end, this one gets a new cookie.
          * @description Needs a session or an access token, and no right in a registry.
          */
-        post: operations["ChangePasswordRoute_change"];
+        post: operations["changePassword"];
         delete?: never;
         options?: never;
         head?: never;
@@ -63,14 +63,14 @@ export interface paths {
          * The sessions of the caller, the newest first.
          * @description Needs a session or an access token, and no right in a registry.
          */
-        get: operations["OwnSessionsRoute_list"];
+        get: operations["listSessions"];
         put?: never;
         post?: never;
         /**
          * Sign out everywhere else: all sessions end but that of this call.
          * @description Needs a session or an access token, and no right in a registry.
          */
-        delete: operations["OwnSessionsRoute_endOthers"];
+        delete: operations["endOtherSessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -90,7 +90,7 @@ export interface paths {
          * End one session of the caller.
          * @description Needs a session or an access token, and no right in a registry.
          */
-        delete: operations["OwnSessionsRoute_end"];
+        delete: operations["endSession"];
         options?: never;
         head?: never;
         patch?: never;
@@ -107,13 +107,13 @@ export interface paths {
          * My access tokens that were not ended, oldest first.
          * @description Needs a session or an access token, and no right in a registry.
          */
-        get: operations["OwnTokensRoute_list"];
+        get: operations["listAccessTokens"];
         put?: never;
         /**
          * Make an access token for a program. The answer is the only one that carries it.
          * @description Needs a session or an access token, and no right in a registry.
          */
-        post: operations["IssueTokenRoute_issue"];
+        post: operations["issueAccessToken"];
         delete?: never;
         options?: never;
         head?: never;
@@ -134,7 +134,7 @@ export interface paths {
          * End an access token: once answered, no request is accepted with it.
          * @description Needs a session or an access token, and no right in a registry.
          */
-        delete: operations["OwnTokensRoute_end"];
+        delete: operations["endAccessToken"];
         options?: never;
         head?: never;
         patch?: never;
@@ -151,13 +151,13 @@ export interface paths {
          * All users that were not erased, in the order of their registration.
          * @description Needs the right `administer` (administrators).
          */
-        get: operations["ListUsersRoute_list"];
+        get: operations["listUsers"];
         put?: never;
         /**
          * Register a user, with a password or with an invitation, which is shown once.
          * @description Needs the right `administer` (administrators).
          */
-        post: operations["CreateUserRoute_create"];
+        post: operations["createUser"];
         delete?: never;
         options?: never;
         head?: never;
@@ -175,7 +175,7 @@ export interface paths {
          * One user.
          * @description Needs the right `administer` (administrators).
          */
-        get: operations["ListUsersRoute_show"];
+        get: operations["getUser"];
         put?: never;
         post?: never;
         delete?: never;
@@ -197,7 +197,7 @@ export interface paths {
          * Disable a user: once answered, no session or token of the user is accepted. Withdraws `administrator`.
          * @description Needs the right `administer` (administrators).
          */
-        post: operations["DisableUserRoute_disable"];
+        post: operations["disableUser"];
         delete?: never;
         options?: never;
         head?: never;
@@ -217,7 +217,7 @@ export interface paths {
          * Let a disabled user sign in again.
          * @description Needs the right `administer` (administrators).
          */
-        post: operations["DisableUserRoute_enable"];
+        post: operations["enableUser"];
         delete?: never;
         options?: never;
         head?: never;
@@ -237,7 +237,7 @@ export interface paths {
          * Erase a user for good: e-mail address and name can be read nowhere any more. What the user did stays.
          * @description Needs the right `administer` (administrators).
          */
-        post: operations["EraseUserRoute_erase"];
+        post: operations["eraseUser"];
         delete?: never;
         options?: never;
         head?: never;
@@ -257,7 +257,7 @@ export interface paths {
          * Invite a user without a password again: an earlier invitation no longer holds.
          * @description Needs the right `administer` (administrators).
          */
-        post: operations["InviteUserRoute_invite"];
+        post: operations["inviteUser"];
         delete?: never;
         options?: never;
         head?: never;
@@ -277,7 +277,7 @@ export interface paths {
          * Set the first password with the secret of an invitation; then sign in.
          * @description Needs no credentials.
          */
-        post: operations["AcceptInvitationRoute_accept"];
+        post: operations["acceptInvitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -296,7 +296,7 @@ export interface paths {
          * Make a user an administrator, or no longer one. The last one stays.
          * @description Needs the right `administer` (administrators).
          */
-        put: operations["NameAdministratorRoute_put"];
+        put: operations["nameAdministrator"];
         post?: never;
         delete?: never;
         options?: never;
@@ -315,13 +315,13 @@ export interface paths {
          * The registries that the caller may see, by slug.
          * @description Needs a session or an access token, and no right in a registry.
          */
-        get: operations["ListRegistriesRoute_list"];
+        get: operations["listRegistries"];
         put?: never;
         /**
          * Create a registry.
          * @description Needs the right `administer` (administrators).
          */
-        post: operations["CreateRegistryRoute_create"];
+        post: operations["createRegistry"];
         delete?: never;
         options?: never;
         head?: never;
@@ -339,7 +339,7 @@ export interface paths {
          * One registry, by slug or id.
          * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
          */
-        get: operations["ListRegistriesRoute_show"];
+        get: operations["getRegistry"];
         put?: never;
         post?: never;
         delete?: never;
@@ -349,7 +349,7 @@ export interface paths {
          * Rename a registry, or give it another registry behind the gate (administrators only).
          * @description Needs the right `configure` (administrators, owner, admin).
          */
-        patch: operations["ChangeRegistryRoute_change"];
+        patch: operations["changeRegistry"];
         trace?: never;
     };
     "/v1/registries/{registry}/hosts": {
@@ -365,7 +365,7 @@ export interface paths {
          * Add a host: by administrators at once, by others once its DNS says so (`host-not-proven`).
          * @description Needs the right `members` (administrators, owner).
          */
-        post: operations["AddHostRoute_add"];
+        post: operations["addHost"];
         delete?: never;
         options?: never;
         head?: never;
@@ -386,7 +386,7 @@ export interface paths {
          * Remove a host: once answered, the registry answers no request on it.
          * @description Needs the right `members` (administrators, owner).
          */
-        delete: operations["RemoveHostRoute_remove"];
+        delete: operations["removeHost"];
         options?: never;
         head?: never;
         patch?: never;
@@ -403,12 +403,12 @@ export interface paths {
          * What holds for all keys of a registry.
          * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
          */
-        get: operations["RegistryPolicyRoute_show"];
+        get: operations["getPolicy"];
         /**
          * Set the whole policy: once answered, no gate goes by the former one.
          * @description Needs the right `configure` (administrators, owner, admin).
          */
-        put: operations["RegistryPolicyRoute_change"];
+        put: operations["changePolicy"];
         post?: never;
         delete?: never;
         options?: never;
@@ -428,7 +428,7 @@ export interface paths {
          * Give a registry another plan.
          * @description Needs the right `administer` (administrators).
          */
-        put: operations["ChangePlanRoute_change"];
+        put: operations["changePlan"];
         post?: never;
         delete?: never;
         options?: never;
@@ -447,13 +447,13 @@ export interface paths {
          * The members of a registry, by id.
          * @description Needs the right `members` (administrators, owner).
          */
-        get: operations["ListMembersRoute_list"];
+        get: operations["listMembers"];
         put?: never;
         /**
          * Give a user a role in the registry. Who has another one already is refused (`already-member`).
          * @description Needs the right `members` (administrators, owner).
          */
-        post: operations["AddMemberRoute_add"];
+        post: operations["addMember"];
         delete?: never;
         options?: never;
         head?: never;
@@ -474,14 +474,14 @@ export interface paths {
          * Remove a member: once answered, the user has no right in the registry.
          * @description Needs the right `members` (administrators, owner).
          */
-        delete: operations["RemoveMemberRoute_remove"];
+        delete: operations["removeMember"];
         options?: never;
         head?: never;
         /**
          * Give a member another role. Once answered, nobody acts by the former one.
          * @description Needs the right `members` (administrators, owner).
          */
-        patch: operations["ChangeMemberRoute_change"];
+        patch: operations["changeMember"];
         trace?: never;
     };
     "/v1/registries/{registry}/keys": {
@@ -495,13 +495,13 @@ export interface paths {
          * The keys of a registry, revoked and expired ones too.
          * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
          */
-        get: operations["ListKeysRoute_list"];
+        get: operations["listKeys"];
         put?: never;
         /**
          * Generate a key. The answer is the only one that carries it.
          * @description Needs the right `own-keys` (administrators, owner, admin, developer).
          */
-        post: operations["GenerateKeyRoute_generate"];
+        post: operations["generateKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -519,21 +519,21 @@ export interface paths {
          * One key.
          * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
          */
-        get: operations["ListKeysRoute_show"];
+        get: operations["getKey"];
         put?: never;
         post?: never;
         /**
          * The same as revoke.
          * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
          */
-        delete: operations["RevokeKeyRoute_remove"];
+        delete: operations["deleteKey"];
         options?: never;
         head?: never;
         /**
          * Change a key. Once answered, no gate grants what it may no more.
          * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
          */
-        patch: operations["ChangeKeyRoute_change"];
+        patch: operations["changeKey"];
         trace?: never;
     };
     "/v1/registries/{registry}/keys/{key}/suspend": {
@@ -549,7 +549,7 @@ export interface paths {
          * Suspend a key: once answered, no request is accepted with it until it is resumed.
          * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
          */
-        post: operations["SuspendKeyRoute_suspend"];
+        post: operations["suspendKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -569,7 +569,7 @@ export interface paths {
          * Resume a suspended key: it is accepted again.
          * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
          */
-        post: operations["ResumeKeyRoute_resume"];
+        post: operations["resumeKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -589,7 +589,7 @@ export interface paths {
          * Revoke all keys that a filter chooses, or say which they are.
          * @description Needs the right `any-keys` (administrators, owner, admin).
          */
-        post: operations["RevokeKeysRoute_revoke"];
+        post: operations["revokeKeys"];
         delete?: never;
         options?: never;
         head?: never;
@@ -609,7 +609,7 @@ export interface paths {
          * Revoke a key: once answered, no request is accepted with it.
          * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
          */
-        post: operations["RevokeKeyRoute_revoke"];
+        post: operations["revokeKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -627,7 +627,7 @@ export interface paths {
          * The key's history, oldest first, read from the log itself.
          * @description Needs the right `audit-own` (administrators, owner, admin, developer, auditor); for keys of others `audit` (administrators, owner, admin, auditor).
          */
-        get: operations["KeyEventsRoute_events"];
+        get: operations["listKeyEvents"];
         put?: never;
         post?: never;
         delete?: never;
@@ -647,7 +647,7 @@ export interface paths {
          * What the receipts of revocations are checked with, offline.
          * @description Needs a session or an access token, and no right in a registry.
          */
-        get: operations["VerifierKeyRoute_get"];
+        get: operations["getVerifierKey"];
         put?: never;
         post?: never;
         delete?: never;
@@ -681,7 +681,7 @@ export interface components {
              * Format: date-time
              * @description Exact to the hour.
              */
-            lastSignInAt: Record<string, never> | null;
+            lastSignInAt: string | null;
         };
         SignedIn: {
             user: components["schemas"]["UserView"];
@@ -845,7 +845,7 @@ export interface components {
              * Format: date-time
              * @description Exact to the hour.
              */
-            lastSignInAt: Record<string, never> | null;
+            lastSignInAt: string | null;
             /** @description null: the user has a password. */
             invitation: components["schemas"]["InvitationView"] | null;
         };
@@ -1094,17 +1094,21 @@ export interface components {
             /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
             expectedCountries?: string[] | null;
         };
+        KeyFilter: {
+            /** @description One or more, joined by commas. */
+            status?: string | null;
+            /** @description One or more, joined by commas. */
+            permission?: string | null;
+            /** @description Part of the name, in any case. */
+            q?: string | null;
+            label?: string | null;
+            createdBy?: string | null;
+            /** Format: date-time */
+            expiresBefore?: string | null;
+        };
         RevokeKeysBody: {
             /** @description Which keys, as the parameters of the list; at least one. Keys that are revoked already are left out. */
-            filter: {
-                status?: string;
-                permission?: string;
-                q?: string;
-                label?: string;
-                createdBy?: string;
-                /** Format: date-time */
-                expiresBefore?: string;
-            };
+            filter: components["schemas"]["KeyFilter"];
             /** @description Only say which keys would be revoked. */
             dryRun?: boolean;
             /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
@@ -1116,9 +1120,9 @@ export interface components {
             /** @description Name of its host. */
             label: string;
             /** Format: date-time */
-            appliedAt?: Record<string, never>;
+            appliedAt?: string;
             /** Format: date-time */
-            leaseEndedAt?: Record<string, never>;
+            leaseEndedAt?: string;
         };
         ReceiptView: {
             logId: string;
@@ -1197,12 +1201,16 @@ export interface components {
             key: string;
         };
         Problem: {
-            /** Format: uri-reference */
+            /**
+             * Format: uri-reference
+             * @description The page that explains the code.
+             */
             type: string;
             title: string;
             status: number;
             detail: string;
-            code: string;
+            /** @enum {string} */
+            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "key-revoked" | "key-expired" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "invitation-void" | "not-supported" | "expiry-in-past" | "idempotency-key-reused" | "too-many-requests" | "headers-too-large" | "internal" | "unavailable";
             requestId: string;
             /** @description With `host-not-proven`: the DNS record that proves the host. */
             record?: {
@@ -1224,12 +1232,21 @@ export interface components {
     responses: never;
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description Where in the log the write stands: `Dockreg-Min-Position` of a later read. */
+        Position: string;
+        /** @description The id of the request, as in the log and in problems. */
+        RequestId: string;
+        /** @description Seconds to wait. */
+        RetryAfter: string;
+        /** @description How to authenticate. */
+        WwwAuthenticate: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    WhoAmIRoute_get: {
+    whoAmI: {
         parameters: {
             query?: never;
             header?: never;
@@ -1241,15 +1258,49 @@ export interface operations {
             /** @description Who am I, with my role in each registry? */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1258,7 +1309,7 @@ export interface operations {
             };
         };
     };
-    SignInRoute_post: {
+    signIn: {
         parameters: {
             query?: never;
             header?: never;
@@ -1274,15 +1325,110 @@ export interface operations {
             /** @description Sign in with e-mail and password; the answer sets the session cookie. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `sign-in-failed`: Sign-in failed. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many failures. */
+            429: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1291,7 +1437,7 @@ export interface operations {
             };
         };
     };
-    SignOutRoute_delete: {
+    signOut: {
         parameters: {
             query?: never;
             header?: never;
@@ -1303,13 +1449,76 @@ export interface operations {
             /** @description Sign out: the session ends and the cookie is cleared. */
             204: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1318,7 +1527,7 @@ export interface operations {
             };
         };
     };
-    ChangePasswordRoute_change: {
+    changePassword: {
         parameters: {
             query?: never;
             header?: never;
@@ -1334,13 +1543,109 @@ export interface operations {
             /** @description Change one’s password: all other sessions end, this one gets a new cookie. */
             204: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many failures. */
+            429: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1349,7 +1654,7 @@ export interface operations {
             };
         };
     };
-    OwnSessionsRoute_list: {
+    listSessions: {
         parameters: {
             query?: never;
             header?: never;
@@ -1361,15 +1666,59 @@ export interface operations {
             /** @description The sessions of the caller, the newest first. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1378,7 +1727,7 @@ export interface operations {
             };
         };
     };
-    OwnSessionsRoute_endOthers: {
+    endOtherSessions: {
         parameters: {
             query?: never;
             header?: never;
@@ -1390,13 +1739,87 @@ export interface operations {
             /** @description Sign out everywhere else: all sessions end but that of this call. */
             204: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1405,11 +1828,12 @@ export interface operations {
             };
         };
     };
-    OwnSessionsRoute_end: {
+    endSession: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of it. */
                 id: string;
             };
             cookie?: never;
@@ -1419,13 +1843,97 @@ export interface operations {
             /** @description End one session of the caller. */
             204: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1434,7 +1942,7 @@ export interface operations {
             };
         };
     };
-    OwnTokensRoute_list: {
+    listAccessTokens: {
         parameters: {
             query?: {
                 /** @description Items per page. */
@@ -1451,15 +1959,49 @@ export interface operations {
             /** @description My access tokens that were not ended, oldest first. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TokenPage"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1468,7 +2010,7 @@ export interface operations {
             };
         };
     };
-    IssueTokenRoute_issue: {
+    issueAccessToken: {
         parameters: {
             query?: never;
             header?: never;
@@ -1484,15 +2026,100 @@ export interface operations {
             /** @description Make an access token for a program. The answer is the only one that carries it. */
             201: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `too-many-tokens`: Too many access tokens. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1501,11 +2128,12 @@ export interface operations {
             };
         };
     };
-    OwnTokensRoute_end: {
+    endAccessToken: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of it. */
                 id: string;
             };
             cookie?: never;
@@ -1515,13 +2143,98 @@ export interface operations {
             /** @description End an access token: once answered, no request is accepted with it. */
             204: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1530,7 +2243,7 @@ export interface operations {
             };
         };
     };
-    ListUsersRoute_list: {
+    listUsers: {
         parameters: {
             query?: {
                 /** @description Items per page. */
@@ -1547,15 +2260,59 @@ export interface operations {
             /** @description All users that were not erased, in the order of their registration. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserPage"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1564,7 +2321,7 @@ export interface operations {
             };
         };
     };
-    CreateUserRoute_create: {
+    createUser: {
         parameters: {
             query?: never;
             header?: never;
@@ -1580,15 +2337,100 @@ export interface operations {
             /** @description Register a user, with a password or with an invitation, which is shown once. */
             201: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["CreatedUser"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `email-taken`: The e-mail address is taken. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1597,11 +2439,12 @@ export interface operations {
             };
         };
     };
-    ListUsersRoute_show: {
+    getUser: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of it. */
                 id: string;
             };
             cookie?: never;
@@ -1611,15 +2454,69 @@ export interface operations {
             /** @description One user. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1628,11 +2525,12 @@ export interface operations {
             };
         };
     };
-    DisableUserRoute_disable: {
+    disableUser: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of it. */
                 id: string;
             };
             cookie?: never;
@@ -1642,15 +2540,100 @@ export interface operations {
             /** @description Disable a user: once answered, no session or token of the user is accepted. Withdraws `administrator`. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `last-administrator`: The last administrator stays. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1659,11 +2642,12 @@ export interface operations {
             };
         };
     };
-    DisableUserRoute_enable: {
+    enableUser: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of it. */
                 id: string;
             };
             cookie?: never;
@@ -1673,15 +2657,100 @@ export interface operations {
             /** @description Let a disabled user sign in again. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1690,11 +2759,12 @@ export interface operations {
             };
         };
     };
-    EraseUserRoute_erase: {
+    eraseUser: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of it. */
                 id: string;
             };
             cookie?: never;
@@ -1704,15 +2774,100 @@ export interface operations {
             /** @description Erase a user for good: e-mail address and name can be read nowhere any more. What the user did stays. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ErasedUser"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `last-administrator`: The last administrator stays. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1721,11 +2876,12 @@ export interface operations {
             };
         };
     };
-    InviteUserRoute_invite: {
+    inviteUser: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of it. */
                 id: string;
             };
             cookie?: never;
@@ -1735,15 +2891,100 @@ export interface operations {
             /** @description Invite a user without a password again: an earlier invitation no longer holds. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["InvitationView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1752,7 +2993,7 @@ export interface operations {
             };
         };
     };
-    AcceptInvitationRoute_accept: {
+    acceptInvitation: {
         parameters: {
             query?: never;
             header?: never;
@@ -1768,13 +3009,87 @@ export interface operations {
             /** @description Set the first password with the secret of an invitation; then sign in. */
             204: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `invitation-void`: The invitation does not hold. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1783,11 +3098,12 @@ export interface operations {
             };
         };
     };
-    NameAdministratorRoute_put: {
+    nameAdministrator: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description Id of it. */
                 id: string;
             };
             cookie?: never;
@@ -1801,15 +3117,110 @@ export interface operations {
             /** @description Make a user an administrator, or no longer one. The last one stays. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `last-administrator`: The last administrator stays. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1818,7 +3229,7 @@ export interface operations {
             };
         };
     };
-    ListRegistriesRoute_list: {
+    listRegistries: {
         parameters: {
             query?: {
                 /** @description Items per page. */
@@ -1835,15 +3246,49 @@ export interface operations {
             /** @description The registries that the caller may see, by slug. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RegistryPage"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1852,7 +3297,7 @@ export interface operations {
             };
         };
     };
-    CreateRegistryRoute_create: {
+    createRegistry: {
         parameters: {
             query?: never;
             header?: never;
@@ -1868,15 +3313,100 @@ export interface operations {
             /** @description Create a registry. */
             201: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `slug-taken`: The slug is taken. `host-taken`: The host is taken. `upstream-taken`: The upstream is taken. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1885,11 +3415,15 @@ export interface operations {
             };
         };
     };
-    ListRegistriesRoute_show: {
+    getRegistry: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -1899,15 +3433,69 @@ export interface operations {
             /** @description One registry, by slug or id. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1916,11 +3504,15 @@ export interface operations {
             };
         };
     };
-    ChangeRegistryRoute_change: {
+    changeRegistry: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -1934,15 +3526,110 @@ export interface operations {
             /** @description Rename a registry, or give it another registry behind the gate (administrators only). */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `upstream-taken`: The upstream is taken. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1951,11 +3638,15 @@ export interface operations {
             };
         };
     };
-    AddHostRoute_add: {
+    addHost: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -1966,18 +3657,124 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Add a host: by administrators at once, by others once its DNS says so (`host-not-proven`). */
-            201: {
+            /** @description The registry has this host already. */
+            200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description Add a host: by administrators at once, by others once its DNS says so (`host-not-proven`). */
+            201: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. `host-not-proven`: The host is not proven. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `host-taken`: The host is taken. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1986,12 +3783,20 @@ export interface operations {
             };
         };
     };
-    RemoveHostRoute_remove: {
+    removeHost: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description A host of the registry.
+                 * @example registry.example.com
+                 */
                 host: string;
             };
             cookie?: never;
@@ -2001,13 +3806,98 @@ export interface operations {
             /** @description Remove a host: once answered, the registry answers no request on it. */
             204: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `host-fixed`: The host cannot be removed. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2016,11 +3906,15 @@ export interface operations {
             };
         };
     };
-    RegistryPolicyRoute_show: {
+    getPolicy: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -2030,15 +3924,69 @@ export interface operations {
             /** @description What holds for all keys of a registry. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2047,11 +3995,15 @@ export interface operations {
             };
         };
     };
-    RegistryPolicyRoute_change: {
+    changePolicy: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -2065,15 +4017,110 @@ export interface operations {
             /** @description Set the whole policy: once answered, no gate goes by the former one. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2082,11 +4129,15 @@ export interface operations {
             };
         };
     };
-    ChangePlanRoute_change: {
+    changePlan: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -2100,15 +4151,110 @@ export interface operations {
             /** @description Give a registry another plan. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2117,7 +4263,7 @@ export interface operations {
             };
         };
     };
-    ListMembersRoute_list: {
+    listMembers: {
         parameters: {
             query?: {
                 /** @description Items per page. */
@@ -2127,6 +4273,10 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -2136,15 +4286,69 @@ export interface operations {
             /** @description The members of a registry, by id. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MemberPage"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2153,11 +4357,15 @@ export interface operations {
             };
         };
     };
-    AddMemberRoute_add: {
+    addMember: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -2168,18 +4376,124 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Give a user a role in the registry. Who has another one already is refused (`already-member`). */
-            201: {
+            /** @description The user has this role already. */
+            200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description Give a user a role in the registry. Who has another one already is refused (`already-member`). */
+            201: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `already-member`: The user is a member already. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2188,12 +4502,20 @@ export interface operations {
             };
         };
     };
-    RemoveMemberRoute_remove: {
+    removeMember: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description Id of the user.
+                 * @example usr_8Zk1mQ4vT0aXc2Lp
+                 */
                 user: string;
             };
             cookie?: never;
@@ -2203,13 +4525,98 @@ export interface operations {
             /** @description Remove a member: once answered, the user has no right in the registry. */
             204: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2218,12 +4625,20 @@ export interface operations {
             };
         };
     };
-    ChangeMemberRoute_change: {
+    changeMember: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description Id of the user.
+                 * @example usr_8Zk1mQ4vT0aXc2Lp
+                 */
                 user: string;
             };
             cookie?: never;
@@ -2237,15 +4652,110 @@ export interface operations {
             /** @description Give a member another role. Once answered, nobody acts by the former one. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2254,7 +4764,7 @@ export interface operations {
             };
         };
     };
-    ListKeysRoute_list: {
+    listKeys: {
         parameters: {
             query?: {
                 /** @description Items per page. */
@@ -2279,6 +4789,10 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -2288,15 +4802,79 @@ export interface operations {
             /** @description The keys of a registry, revoked and expired ones too. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2305,11 +4883,15 @@ export interface operations {
             };
         };
     };
-    GenerateKeyRoute_generate: {
+    generateKey: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -2320,18 +4902,124 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Generate a key. The answer is the only one that carries it. */
-            201: {
+            /** @description The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`. */
+            200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["GeneratedKey"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description Generate a key. The answer is the only one that carries it. */
+            201: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GeneratedKey"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `expiry-in-past`: The expiry is in the past. `idempotency-key-reused`: The Idempotency-Key was used for another body. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2340,12 +5028,20 @@ export interface operations {
             };
         };
     };
-    ListKeysRoute_show: {
+    getKey: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
                 key: string;
             };
             cookie?: never;
@@ -2355,15 +5051,69 @@ export interface operations {
             /** @description One key. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2372,12 +5122,20 @@ export interface operations {
             };
         };
     };
-    RevokeKeyRoute_remove: {
+    deleteKey: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
                 key: string;
             };
             cookie?: never;
@@ -2387,15 +5145,100 @@ export interface operations {
             /** @description The same as revoke. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2404,12 +5247,20 @@ export interface operations {
             };
         };
     };
-    ChangeKeyRoute_change: {
+    changeKey: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
                 key: string;
             };
             cookie?: never;
@@ -2423,15 +5274,110 @@ export interface operations {
             /** @description Change a key. Once answered, no gate grants what it may no more. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `expiry-in-past`: The expiry is in the past. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2440,12 +5386,20 @@ export interface operations {
             };
         };
     };
-    SuspendKeyRoute_suspend: {
+    suspendKey: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
                 key: string;
             };
             cookie?: never;
@@ -2455,15 +5409,100 @@ export interface operations {
             /** @description Suspend a key: once answered, no request is accepted with it until it is resumed. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2472,12 +5511,20 @@ export interface operations {
             };
         };
     };
-    ResumeKeyRoute_resume: {
+    resumeKey: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
                 key: string;
             };
             cookie?: never;
@@ -2487,15 +5534,100 @@ export interface operations {
             /** @description Resume a suspended key: it is accepted again. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2504,11 +5636,15 @@ export interface operations {
             };
         };
     };
-    RevokeKeysRoute_revoke: {
+    revokeKeys: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
             };
             cookie?: never;
@@ -2522,15 +5658,111 @@ export interface operations {
             /** @description Revoke all keys that a filter chooses, or say which they are. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Where in the log the write stands: `Dockreg-Min-Position` of a later read. */
+                    "Dockreg-Position"?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RevokedKeys"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2539,12 +5771,20 @@ export interface operations {
             };
         };
     };
-    RevokeKeyRoute_revoke: {
+    revokeKey: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
                 key: string;
             };
             cookie?: never;
@@ -2558,15 +5798,110 @@ export interface operations {
             /** @description Revoke a key: once answered, no request is accepted with it. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2575,7 +5910,7 @@ export interface operations {
             };
         };
     };
-    KeyEventsRoute_events: {
+    listKeyEvents: {
         parameters: {
             query?: {
                 /** @description Items per page. */
@@ -2585,7 +5920,15 @@ export interface operations {
             };
             header?: never;
             path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
                 registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
                 key: string;
             };
             cookie?: never;
@@ -2595,15 +5938,69 @@ export interface operations {
             /** @description The key's history, oldest first, read from the log itself. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyEventPage"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2612,7 +6009,7 @@ export interface operations {
             };
         };
     };
-    VerifierKeyRoute_get: {
+    getVerifierKey: {
         parameters: {
             query?: never;
             header?: never;
@@ -2624,15 +6021,49 @@ export interface operations {
             /** @description What the receipts of revocations are checked with, offline. */
             200: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VerifierKey"];
                 };
             };
-            /** @description A problem (RFC 9457). */
-            default: {
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
                 headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {

@@ -54,7 +54,7 @@ export function connect({ url: named }: RemoteOptions): Connection {
 export function apiOf(url: string, token: string | undefined, headers: Record<string, string> = {}) {
   return dockregApi({
     baseUrl: url,
-    ...(token !== undefined && { token }),
+    token,
     headers: { 'user-agent': USER_AGENT, ...headers },
   });
 }

@@ -69,7 +69,7 @@ async function generateKey(name: string, options: GenerateOptions): Promise<void
     else process.stdout.write(`${data.key}\n`);
     hint(
       options,
-      `${shown(data.name)} is ${data.id}: ${data.permission}, ends ${time(data.expiresAt)}. The key is shown this once.`,
+      `${shown(data.name)} is ${data.id}: ${data.permission}, ${data.expiresAt === null ? 'never ends' : `ends ${time(data.expiresAt)}`}. The key is shown this once.`,
       `Use it: printf %s "$KEY" | ${shown(data.dockerLogin)} --password-stdin`,
     );
   });
