@@ -97,7 +97,10 @@ async function exchanged(
   const api = apiOf(url, undefined, { cookie, origin: new URL(url).origin });
   const body = { name: `dockreg on ${hostname()}`.slice(0, 200), expiresIn: options.expiresIn };
   try {
-    return (await api.POST('/v1/access-tokens', { body })).data.token;
+    const { token } = (await api.POST('/v1/access-tokens', { body })).data;
+    if (token === null)
+      throw new CommandFailure('the access token was not shown: sign in again', EXIT.failed);
+    return token;
   } finally {
     await api.DELETE('/v1/session');
   }

@@ -97,7 +97,11 @@ export class SignInOidcRoute {
 
   @Get()
   @Public()
-  @Operation({ summary: 'Send the browser to the identity provider to sign in.', status: 302 })
+  @Operation({
+    id: 'beginSignInOidc',
+    summary: 'Send the browser to the identity provider to sign in.',
+    status: 302,
+  })
   async start(
     @Query() { returnTo = '/' }: StartQuery,
     @Req() request: FastifyRequest,
@@ -118,6 +122,7 @@ export class SignInOidcRoute {
   @ApiQuery({ name: 'code', required: false, type: String })
   @ApiQuery({ name: 'state', required: false, type: String })
   @Operation({
+    id: 'finishSignInOidc',
     summary: 'Where the identity provider sends the browser back: opens a session and leads on.',
     status: 302,
   })
