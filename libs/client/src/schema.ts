@@ -315,7 +315,7 @@ export interface paths {
          * Send the browser to the identity provider to sign in.
          * @description Needs no credentials.
          */
-        get: operations["signInOidc"];
+        get: operations["beginSignInOidc"];
         put?: never;
         post?: never;
         delete?: never;
@@ -335,7 +335,7 @@ export interface paths {
          * Where the identity provider sends the browser back: opens a session and leads on.
          * @description Needs no credentials.
          */
-        get: operations["signInOidc"];
+        get: operations["finishSignInOidc"];
         put?: never;
         post?: never;
         delete?: never;
@@ -511,7 +511,7 @@ export interface paths {
          * One member.
          * @description Needs the right `members` (administrators, owner).
          */
-        get: operations["listMembers"];
+        get: operations["getMember"];
         put?: never;
         post?: never;
         /**
@@ -3362,7 +3362,7 @@ export interface operations {
             };
         };
     };
-    signInOidc: {
+    beginSignInOidc: {
         parameters: {
             query?: {
                 /** @description Where the browser goes when it is signed in; default `/`. */
@@ -3415,7 +3415,7 @@ export interface operations {
             };
         };
     };
-    signInOidc: {
+    finishSignInOidc: {
         parameters: {
             query?: {
                 state?: string;
@@ -4759,7 +4759,7 @@ export interface operations {
             };
         };
     };
-    listMembers: {
+    getMember: {
         parameters: {
             query?: never;
             header?: never;
