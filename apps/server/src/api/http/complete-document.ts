@@ -6,7 +6,7 @@ import { PROBLEMS, type ProblemCode } from './problems.js';
 export interface RouteFacts {
   /** Refusals of its own; those that every such route can give are added (`problemsOf`). */
   readonly problems?: readonly ProblemCode[];
-  /** Of a route that makes something (201): what 200 means. */
+  /** Of a route that makes something (201): what 200 means. Without it: that the Idempotency-Key was used before. */
   readonly again?: string;
   /** Whether the answer tells where in the log the write stands; unless told, that of every method but GET. */
   readonly position?: boolean | 'sometimes';
@@ -27,6 +27,8 @@ const TAGS: Readonly<Record<string, string>> = {
   keys: 'Keys with which registry clients pull and push.',
   'audit log': 'Signed proofs of what happened.',
 };
+
+const REPEATED = 'The Idempotency-Key came with this body before: the first answer again.';
 
 /** Path parameters by their name; one of another meaning is told by its own route. */
 const PATH_PARAMETERS: Readonly<Record<string, { description: string; example: string }>> = {
@@ -102,6 +104,15 @@ const HEADERS = {
     required: true,
     schema: { type: 'string', pattern: '^[0-9]+$' },
   },
+  Etag: {
+    description: 'The version of what the answer shows: `If-Match` of a change, `If-None-Match` of a read.',
+    schema: { type: 'string', pattern: '^"[^"]*"$' },
+  },
+  RateLimit: {
+    description: 'What is left of the limit on failures, and for how long it counts.',
+    schema: { type: 'string' },
+  },
+  RateLimitPolicy: { description: 'The limit on failures.', schema: { type: 'string' } },
   WwwAuthenticate: {
     description: 'How to authenticate.',
     required: true,
@@ -172,16 +183,41 @@ function resolved(schema: Schema, schemas: Record<string, Schema>): Schema {
 
 function completeAnswers(place: Place): void {
   const { method, operation, facts } = place;
-  const { position = method !== 'get', again } = facts;
+  const { position = method !== 'get', again = REPEATED } = facts;
+  const isVersioned = isSingle(place);
   const headers = {
     'Dockreg-Request-Id': header('RequestId'),
     ...(position === true ? { 'Dockreg-Position': header('Position') } : {}),
     ...(position === 'sometimes' ? { 'Dockreg-Position': { ...HEADERS.Position, required: false } } : {}),
+    ...(isVersioned ? { ETag: header('Etag') } : {}),
+    ...rateLimitHeaders(facts),
   };
   for (const answer of Object.values(operation.responses)) answer.headers = { ...headers, ...answer.headers };
   const made = operation.responses['201'];
-  if (made && again !== undefined) operation.responses['200'] = { ...made, description: again };
-  for (const [status, codes] of problemsOf(place)) operation.responses[status] = problemAnswer(codes);
+  if (made && (facts.again !== undefined || takes(operation, 'Idempotency-Key')))
+    operation.responses['200'] = { ...made, description: again };
+  if (isVersioned && method === 'get')
+    operation.responses['304'] = { description: '`If-None-Match` names this version.', headers };
+  for (const [status, codes] of problemsOf(place)) {
+    operation.responses[status] = problemAnswer(codes, rateLimitHeaders(facts));
+  }
+}
+
+/** Whether the answer may show one thing in a version of it, and not a list. */
+function isSingle({ path, operation: { responses } }: Place): boolean {
+  if (!path.includes('{') && !responses['201']) return false;
+  const { content } = responses['200'] ?? responses['201'] ?? {};
+  const { schema } = (content?.['application/json'] ?? {}) as { schema?: { $ref?: string } };
+  return schema?.$ref !== undefined && !schema.$ref.endsWith('Page');
+}
+
+function rateLimitHeaders({ problems = [] }: RouteFacts): Record<string, unknown> {
+  if (!problems.includes('too-many-requests')) return {};
+  return { RateLimit: header('RateLimit'), 'RateLimit-Policy': header('RateLimitPolicy') };
+}
+
+function takes({ parameters = [] }: RouteOperation, name: string): boolean {
+  return parameters.some((parameter) => parameter.in === 'header' && parameter.name === name);
 }
 
 function header(name: keyof typeof HEADERS) {
@@ -200,6 +236,8 @@ function problemsOf({ path, method, operation, facts }: Place): Map<string, Prob
     codes.push('cross-site-request', 'conflict', 'payload-too-large', 'unsupported-media-type');
   }
   if (operation.requestBody) codes.push('invalid-value', 'not-supported');
+  if (takes(operation, 'If-Match')) codes.push('precondition-failed');
+  if (takes(operation, 'Idempotency-Key')) codes.push('idempotency-key-reused', 'idempotency-in-progress');
   codes.push(...(facts.problems ?? []), 'internal', 'unavailable');
   const byStatus = new Map<string, ProblemCode[]>();
   for (const code of new Set(codes)) {
@@ -209,7 +247,7 @@ function problemsOf({ path, method, operation, facts }: Place): Map<string, Prob
   return byStatus;
 }
 
-function problemAnswer(codes: readonly ProblemCode[]): Response {
+function problemAnswer(codes: readonly ProblemCode[], headers: Record<string, unknown>): Response {
   const waits = codes.some((code) => 'retryAfter' in PROBLEMS[code] || code === 'too-many-requests');
   const asks = codes.some((code) => PROBLEMS[code].status === 401);
   return {
@@ -217,6 +255,7 @@ function problemAnswer(codes: readonly ProblemCode[]): Response {
     [PROBLEM_CODES]: codes,
     headers: {
       'Dockreg-Request-Id': header('RequestId'),
+      ...headers,
       ...(waits ? { 'Retry-After': header('RetryAfter') } : {}),
       ...(asks ? { 'WWW-Authenticate': header('WwwAuthenticate') } : {}),
     },

@@ -1,6 +1,6 @@
 import { Body, Controller, Headers, Param, Post, Res } from '@nestjs/common';
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { ApiProperty, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
 import { formatKey, hashSecret, parseDuration } from '#libs/kernel';
@@ -135,8 +135,14 @@ export class GenerateKeyRoute {
 
   @Post()
   @Requires('own-keys')
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description:
+      'With the same key and body a repetition within 24 hours gives the first answer, without `key`.',
+  })
   @Operation({
-    problems: ['expiry-in-past', 'idempotency-key-reused'],
+    problems: ['expiry-in-past'],
     again: 'The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`.',
     summary: 'Generate a key. The answer is the only one that carries it.',
     answer: GeneratedKey,
