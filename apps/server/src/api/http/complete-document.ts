@@ -248,7 +248,8 @@ function problemsOf({ path, method, operation, facts }: Place): Map<string, Prob
 }
 
 function problemAnswer(codes: readonly ProblemCode[], headers: Record<string, unknown>): Response {
-  const waits = codes.some((code) => 'retryAfter' in PROBLEMS[code] || code === 'too-many-requests');
+  const waiting = codes.filter((code) => 'retryAfter' in PROBLEMS[code] || code === 'too-many-requests');
+  const retryAfter = { ...HEADERS.RetryAfter, required: false };
   const asks = codes.some((code) => PROBLEMS[code].status === 401);
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
@@ -256,7 +257,8 @@ function problemAnswer(codes: readonly ProblemCode[], headers: Record<string, un
     headers: {
       'Dockreg-Request-Id': header('RequestId'),
       ...headers,
-      ...(waits ? { 'Retry-After': header('RetryAfter') } : {}),
+      ...(waiting.length > 0 ? { 'Retry-After': retryAfter } : {}),
+      ...(waiting.length === codes.length ? { 'Retry-After': header('RetryAfter') } : {}),
       ...(asks ? { 'WWW-Authenticate': header('WwwAuthenticate') } : {}),
     },
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
