@@ -78,7 +78,8 @@ export function completeDocument(document: OpenAPIObject): void {
     const { operation } = place;
     if (operation[RIGHT_EXTENSION] === 'public') operation.security = [];
     for (const tag of operation.tags ?? []) used.add(tag);
-    operation.parameters = [...pathParameters(place), ...(operation.parameters ?? []).map(withoutNull)];
+    const others = (operation.parameters ?? []).filter((parameter) => parameter.in !== 'path');
+    operation.parameters = [...pathParameters(place), ...others.map(withoutNull)];
     completeBody(operation, schemas);
     completeAnswers(place);
   }
@@ -134,7 +135,6 @@ function* placesIn({ paths }: OpenAPIObject): Generator<Place> {
 function pathParameters({ path, operation }: Place): Parameter[] {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   const told = new Map(operation.parameters?.map((parameter) => [parameter.name, parameter]));
-  operation.parameters = operation.parameters?.filter((parameter) => parameter.in !== 'path') ?? [];
   return names.map((name) => ({
     name,
     in: 'path',
