@@ -1366,6 +1366,12 @@ export interface components {
         RequestId: string;
         /** @description Seconds to wait. */
         RetryAfter: string;
+        /** @description The version of what the answer shows: `If-Match` of a change, `If-None-Match` of a read. */
+        Etag: string;
+        /** @description What is left of the limit on failures, and for how long it counts. */
+        RateLimit: string;
+        /** @description The limit on failures. */
+        RateLimitPolicy: string;
         /** @description How to authenticate. */
         WwwAuthenticate: string;
     };
@@ -1453,6 +1459,8 @@ export interface operations {
             200: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1463,6 +1471,8 @@ export interface operations {
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1473,6 +1483,8 @@ export interface operations {
             401: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
                     [name: string]: unknown;
                 };
@@ -1484,6 +1496,8 @@ export interface operations {
             403: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1494,6 +1508,8 @@ export interface operations {
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1504,6 +1520,8 @@ export interface operations {
             413: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1514,6 +1532,8 @@ export interface operations {
             415: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1524,6 +1544,8 @@ export interface operations {
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1534,6 +1556,8 @@ export interface operations {
             429: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
@@ -1545,6 +1569,8 @@ export interface operations {
             500: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1555,6 +1581,8 @@ export interface operations {
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
@@ -1672,6 +1700,8 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1680,6 +1710,8 @@ export interface operations {
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1690,6 +1722,8 @@ export interface operations {
             401: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
                     [name: string]: unknown;
                 };
@@ -1701,6 +1735,8 @@ export interface operations {
             403: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1711,6 +1747,8 @@ export interface operations {
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1721,6 +1759,8 @@ export interface operations {
             413: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1731,6 +1771,8 @@ export interface operations {
             415: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1741,6 +1783,8 @@ export interface operations {
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1751,6 +1795,8 @@ export interface operations {
             429: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
@@ -1762,6 +1808,8 @@ export interface operations {
             500: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -1772,6 +1820,8 @@ export interface operations {
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
@@ -2153,11 +2203,24 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The Idempotency-Key came with this body before: the first answer again. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedToken"];
+                };
+            };
             /** @description Make an access token for a program. The answer is the only one that carries it. */
             201: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2195,10 +2258,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. `too-many-tokens`: Too many access tokens. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `too-many-tokens`: Too many access tokens. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2225,7 +2290,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2467,11 +2532,24 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The Idempotency-Key came with this body before: the first answer again. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedUser"];
+                };
+            };
             /** @description Register a user, with a password or with an invitation, which is shown once. */
             201: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2509,10 +2587,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. `email-taken`: The e-mail address is taken. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `email-taken`: The e-mail address is taken. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2539,7 +2619,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2588,11 +2668,21 @@ export interface operations {
             200: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
@@ -2675,6 +2765,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2792,6 +2883,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2909,6 +3001,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3026,6 +3119,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3252,6 +3346,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3552,11 +3647,24 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The Idempotency-Key came with this body before: the first answer again. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegistryView"];
+                };
+            };
             /** @description Create a registry. */
             201: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3594,10 +3702,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. `slug-taken`: The slug is taken. `host-taken`: The host is taken. `upstream-taken`: The upstream is taken. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `slug-taken`: The slug is taken. `host-taken`: The host is taken. `upstream-taken`: The upstream is taken. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3624,7 +3734,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3676,11 +3786,21 @@ export interface operations {
             200: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RegistryView"];
                 };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
@@ -3773,6 +3893,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3822,6 +3943,16 @@ export interface operations {
             };
             /** @description `conflict`: Changed meanwhile. `upstream-taken`: The upstream is taken. */
             409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -3910,6 +4041,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3921,6 +4053,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3968,10 +4101,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. `host-taken`: The host is taken. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `host-taken`: The host is taken. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3998,7 +4133,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4173,11 +4308,21 @@ export interface operations {
             200: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyView"];
                 };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
@@ -4270,6 +4415,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4319,6 +4465,16 @@ export interface operations {
             };
             /** @description `conflict`: Changed meanwhile. */
             409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4407,6 +4563,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4456,6 +4613,16 @@ export interface operations {
             };
             /** @description `conflict`: Changed meanwhile. */
             409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4638,6 +4805,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4649,6 +4817,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4696,10 +4865,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. `already-member`: The user is a member already. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `already-member`: The user is a member already. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -4726,7 +4897,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4783,11 +4954,21 @@ export interface operations {
             200: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MemberView"];
                 };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
@@ -4936,6 +5117,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `payload-too-large`: The body is too large. */
             413: {
                 headers: {
@@ -5011,6 +5202,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5060,6 +5252,16 @@ export interface operations {
             };
             /** @description `conflict`: Changed meanwhile. */
             409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5267,6 +5469,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5278,6 +5481,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5325,10 +5529,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5355,7 +5561,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `expiry-in-past`: The expiry is in the past. `idempotency-key-reused`: The Idempotency-Key was used for another body. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `expiry-in-past`: The expiry is in the past. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5415,11 +5621,21 @@ export interface operations {
             200: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyView"];
                 };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
@@ -5523,6 +5739,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5572,6 +5789,16 @@ export interface operations {
             };
             /** @description `conflict`: Changed meanwhile. */
             409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5655,6 +5882,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5704,6 +5932,16 @@ export interface operations {
             };
             /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
             409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5793,6 +6031,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5842,6 +6081,16 @@ export interface operations {
             };
             /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
             409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5921,6 +6170,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5970,6 +6220,16 @@ export interface operations {
             };
             /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
             409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -6046,6 +6306,7 @@ export interface operations {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     /** @description Where in the log the write stands: `Dockreg-Min-Position` of a later read. */
                     "Dockreg-Position"?: string;
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6188,6 +6449,7 @@ export interface operations {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6237,6 +6499,16 @@ export interface operations {
             };
             /** @description `conflict`: Changed meanwhile. */
             409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;

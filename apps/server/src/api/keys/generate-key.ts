@@ -152,7 +152,7 @@ export class GenerateKeyRoute {
   @Requires('own-keys')
   @TakesIdempotencyKey()
   @Operation({
-    problems: ['expiry-in-past', 'idempotency-key-reused'],
+    problems: ['expiry-in-past'],
     again: 'The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`.',
     summary: 'Generate a key. The answer is the only one that carries it.',
     answer: GeneratedKey,
