@@ -105,7 +105,9 @@ const happening = fc.oneof(
     arbitrary: fact(
       'registry',
       ['RegistryPolicyChanged'],
-      fc.record({ serveReadsFor: fc.constantFrom(null, 'PT1M', 'PT15M') }).map((policy) => ({ policy })),
+      fc
+        .record({ serveReadsFor: fc.constantFrom(null, 'PT1M', 'PT15M'), allowedNetworks: rights.networks })
+        .map((policy) => ({ policy })),
     ),
   },
 );

@@ -41,7 +41,7 @@ const rows: KeyRows = {
 /** Keys as people see them, with their traits of now. No hash of a secret: a node without a gate has no use for any. */
 export const keyTable: Projection = {
   name: 'keys',
-  version: 3,
+  version: 4,
   categories: ['key'],
   // `born` is the row id, so that keys are written side by side in the order of the log, and not all over the file.
   schema: `
@@ -54,6 +54,7 @@ export const keyTable: Projection = {
   indexes: `
     CREATE INDEX IF NOT EXISTS keys_by_birth ON keys (registry, born);
     CREATE INDEX IF NOT EXISTS keys_by_name ON keys (registry, folded_name, born);
+    CREATE INDEX IF NOT EXISTS keys_living ON keys (registry, born) WHERE ${LIVING};
     CREATE INDEX IF NOT EXISTS keys_unproven ON keys (revoked_at) WHERE status = 'revoked' AND proven = 0;
     CREATE INDEX IF NOT EXISTS keys_due ON keys (expires_at) WHERE ${LIVING} AND expires_at IS NOT NULL;`,
   apply: (database, event) => applyToKeyRow(rows, database, event),

@@ -169,6 +169,15 @@ export function IsWholeNumber(
   );
 }
 
+/** A whole number in a body: JSON has numbers, so that no text becomes one. */
+export function IsCount(options: FieldOptions & { min: number; max: number }): PropertyDecorator {
+  const { min, max } = options;
+  const isCount = (value: unknown) =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+  const schema = { type: 'integer', minimum: min, maximum: max } as const;
+  return field('isCount', isCount, `must be a whole number from ${min} to ${max}`, schema, options);
+}
+
 /** Refuses the field when `other` is given as well. */
 export function NotTogetherWith(other: string): PropertyDecorator {
   const alone = (_: unknown, args?: ValidationArguments) =>

@@ -82,6 +82,11 @@ export const PROBLEMS = {
   'invitation-void': kind(422, 'The invitation does not hold', 'Ask an administrator for a new one.'),
   'not-supported': kind(422, 'Not supported yet', 'Leave the field out: it could not be enforced.'),
   'expiry-in-past': kind(422, 'The expiry is in the past', 'Choose a time in the future.'),
+  'policy-violated': kind(
+    422,
+    "Against the registry's policy",
+    'Choose what the policy allows, or have an owner change it.',
+  ),
   'idempotency-key-reused': kind(
     422,
     'The Idempotency-Key was used for another body',

@@ -4,7 +4,15 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { isNarrowing } from '#libs/access';
 import { EventLog, type CommandContext } from '#libs/event-store';
-import { changeKey, keys, PERMISSIONS, type KeyState, type KeyTraits, type Permission } from '#libs/keys';
+import {
+  changeKey,
+  keys,
+  PERMISSIONS,
+  type KeyFact,
+  type KeyState,
+  type KeyTraits,
+  type Permission,
+} from '#libs/keys';
 import { now } from '#libs/platform';
 import type { RegistryRow } from '#libs/read-models';
 import { commandContext, CurrentCaller, RequiresOfKey, type Caller } from '../http/caller.js';
@@ -18,6 +26,7 @@ import { expiryAt } from './expiry.js';
 import { KeyParameter } from './key-parameter.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
+import { refuseAgainstPolicy } from './refuse-against-policy.js';
 import { IsNetworks, IsRepositories, restrictions } from './restrictions.js';
 
 /** What is left out stays as it is; null takes it away. */
@@ -44,7 +53,7 @@ class ChangeKeyBody {
 
 export class ChangeKey extends Command<{ state: KeyState; position: bigint }> {
   constructor(
-    readonly registry: string,
+    readonly registry: Pick<RegistryRow, 'id' | 'policy'>,
     readonly id: string,
     readonly changes: Partial<KeyTraits>,
     readonly context: CommandContext,
@@ -62,14 +71,26 @@ export class ChangeKeyHandler implements ICommandHandler<ChangeKey> {
   ) {}
 
   async execute({ registry, id, changes, context }: ChangeKey) {
-    const change = changeKey({ registry, at: now(), changes });
+    const change = changeKey({ registry: registry.id, at: now(), changes });
     let before: KeyState = keys.initial;
-    const decide = (state: KeyState) => change((before = state));
+    const decide = (state: KeyState) => {
+      const facts = change((before = state));
+      for (const fact of facts) refuseChange(registry, state, fact);
+      return facts;
+    };
     const { state, position } = await this.log.transact(keys, id, decide, context);
     if (mustBeKnown(before, state, changes)) await this.narrowed.apply(position);
     else await this.widened.apply(position);
     return { state, position };
   }
+}
+
+/** The policy counts for what becomes different; what was so before it stays. */
+function refuseChange(registry: Pick<RegistryRow, 'policy'>, state: KeyState, fact: KeyFact): void {
+  if (state.status === 'none' || fact.type !== 'KeyChanged') return;
+  const { changes } = fact.data;
+  const fields = (['name', 'expiresAt', 'networks'] as const).filter((name) => changes[name] !== undefined);
+  refuseAgainstPolicy(registry, { ...state, createdAt: state.generated.at, ...changes }, fields);
 }
 
 /** What a gate decides by. */
@@ -107,7 +128,7 @@ export class ChangeKeyRoute {
     @CurrentCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    const command = new ChangeKey(registry.id, id, changes(body), commandContext(caller));
+    const command = new ChangeKey(registry, id, changes(body), commandContext(caller));
     const { state, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
     return this.views.ofState(id, state, registry);

@@ -6,7 +6,7 @@ import { EventLog, type CommandContext } from '#libs/event-store';
 import { formatKey, hashSecret, parseDuration } from '#libs/kernel';
 import { generateKey, keys, PERMISSIONS, type KeyState, type KeyTraits, type Permission } from '#libs/keys';
 import { mintId, mintSecret, now } from '#libs/platform';
-import type { RegistryRow } from '#libs/read-models';
+import { ReadModels, type RegistryRow } from '#libs/read-models';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import {
   IsChoice,
@@ -25,6 +25,7 @@ import { expiryAt, storedExpiry } from './expiry.js';
 import { FirstAnswer, type Repeatable } from './first-answer.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
+import { refuseAgainstPolicy, refuseOneMore } from './refuse-against-policy.js';
 import { IsNetworks, IsRepositories, restrictions } from './restrictions.js';
 
 class GenerateKeyBody {
@@ -93,6 +94,7 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
     private readonly log: EventLog,
     private readonly widened: Widened,
     private readonly firstAnswer: FirstAnswer,
+    private readonly readModels: ReadModels,
   ) {}
 
   async execute(command: GenerateKey) {
@@ -108,6 +110,9 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
     { registry, wanted, createdBy, at }: GenerateKey,
     context: CommandContext,
   ) {
+    // By the policy of the very revision that the fact records.
+    refuseAgainstPolicy(registry, { ...wanted, createdAt: at });
+    refuseOneMore(registry, this.readModels);
     const secret = mintSecret();
     const data = {
       ...wanted,

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { PERMISSIONS, type ExistingKey, type Permission } from '#libs/keys';
+import { PERMISSIONS, rotateBy, type ExistingKey, type Permission } from '#libs/keys';
 import type { KeyRow, RegistryRow } from '#libs/read-models';
 
 /** As they are shown, the strongest last: a suspended key whose time is over is expired. */
@@ -9,9 +9,6 @@ export const STATUSES = [
   'expired',
   'revoked',
 ] as const satisfies readonly KeyRow['status'][];
-
-/** A key should be replaced after this; the registry's policy will say otherwise once it can be set. */
-const ROTATION_PERIOD_MS = 90 * 86_400_000;
 
 /** What all answers about a key have in common. */
 type KeyFacts = Omit<KeyRow, 'born'>;
@@ -38,13 +35,24 @@ export class KeyView {
   })
   createdBy: string;
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) expiresAt: string | null;
-  @ApiProperty({ format: 'date-time', description: 'When to replace it.' }) rotateBy: string;
+  @ApiProperty({
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    description: "When to replace it, by the registry's policy of now; null: never.",
+  })
+  rotateBy: string | null;
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) revokedAt: string | null;
   @ApiProperty({ description: 'Asks for the key itself; `-p <key>` works too.' }) dockerLogin: string;
 }
 
 /** The key at `now` (RFC 3339): a key whose time is over is shown as expired whether the sweep has recorded it or not. */
-export function keyView(key: KeyFacts, dockerHost: string, now: string): KeyView {
+export function keyView(
+  key: KeyFacts,
+  { policy }: Pick<RegistryRow, 'policy'>,
+  dockerHost: string,
+  now: string,
+): KeyView {
   const { id, name, permission, registry, description, labels, createdAt, createdBy, expiresAt, revokedAt } =
     key;
   const isOver = expiresAt !== null && expiresAt <= now;
@@ -62,7 +70,7 @@ export function keyView(key: KeyFacts, dockerHost: string, now: string): KeyView
     createdAt,
     createdBy,
     expiresAt,
-    rotateBy: new Date(Date.parse(createdAt) + ROTATION_PERIOD_MS).toISOString(),
+    rotateBy: rotateBy(createdAt, policy.rotationPeriod),
     revokedAt,
     dockerLogin: `docker login -u ${id} ${dockerHost}`,
   };

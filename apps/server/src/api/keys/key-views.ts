@@ -14,12 +14,12 @@ export class KeyViews {
   ) {}
 
   ofRow(row: KeyRow, registry: RegistryRow): KeyView {
-    return keyView(row, this.dockerHost(registry), now());
+    return keyView(row, registry, this.dockerHost(registry), now());
   }
 
   ofState(id: string, state: KeyState, registry: RegistryRow): KeyView {
     if (state.status === 'none') throw missingKey();
-    return keyView(keyFacts(id, state), this.dockerHost(registry), now());
+    return keyView(keyFacts(id, state), registry, this.dockerHost(registry), now());
   }
 
   private dockerHost(registry: RegistryRow): string {
