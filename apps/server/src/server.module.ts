@@ -21,6 +21,7 @@ import { Receipts } from './api/keys/receipts.js';
 import { ResumeKeyHandler, ResumeKeyRoute } from './api/keys/resume-key.js';
 import { RevokeKeysHandler, RevokeKeysRoute } from './api/keys/revoke-keys.js';
 import { RevokeKeyHandler, RevokeKeyRoute } from './api/keys/revoke-key.js';
+import { RevocationReasons } from './api/keys/revocation-reasons.js';
 import { SuspendKeyHandler, SuspendKeyRoute } from './api/keys/suspend-key.js';
 import { AddMemberHandler, AddMemberRoute } from './api/members/add-member.js';
 import { ChangeMemberHandler, ChangeMemberRoute } from './api/members/change-member.js';
@@ -70,6 +71,7 @@ export class ServerModule {
         Receipts,
         FirstAnswer,
         KeyViews,
+        RevocationReasons,
         { provide: APP_GUARD, useClass: ReadyGuard },
         { provide: APP_GUARD, useClass: CallerGuard },
         { provide: APP_GUARD, useClass: KeyOwnerGuard },

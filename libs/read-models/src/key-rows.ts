@@ -1,5 +1,5 @@
 import type { RecordedFact } from '#libs/kernel';
-import type { KeyFact, KeyGenerated, KeyTraits } from '#libs/keys';
+import type { KeyFact, KeyGenerated, KeyRevoked, KeyTraits } from '#libs/keys';
 import type { Database, SqlValue } from '#libs/sqlite';
 
 /** Values by column; undefined leaves the column as it is. */
@@ -16,6 +16,8 @@ export interface KeyRows {
   readonly traits: (traits: Partial<KeyTraits>) => Columns;
   /** The other columns of a new key, without those named above. */
   readonly birth: (data: KeyGenerated['data']) => Columns;
+  /** What a revocation changes besides `status` and `revoked_at`, where the table shows it. */
+  readonly end?: (data: KeyRevoked['data']) => Columns;
   /** What the proof of a revocation changes, where the table shows it. */
   readonly proof?: Columns;
 }
@@ -39,7 +41,10 @@ export function applyToKeyRow(rows: KeyRows, database: Database, event: Recorded
     case 'KeyExpired':
       return change({ status: 'expired' });
     case 'KeyRevoked':
-      return change({ status: 'revoked', revoked_at: fact.data.at }, `status <> 'revoked'`);
+      return change(
+        { ...rows.end?.(fact.data), status: 'revoked', revoked_at: fact.data.at },
+        `status <> 'revoked'`,
+      );
     case 'KeyRevocationProven':
       return rows.proof && change(rows.proof, `status = 'revoked'`);
   }

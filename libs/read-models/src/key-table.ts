@@ -1,4 +1,4 @@
-import type { ExistingKey, KeyTraits } from '#libs/keys';
+import type { ExistingKey, KeyTraits, Revocation } from '#libs/keys';
 import type { Database, Row } from '#libs/sqlite';
 import { applyToKeyRow, LIVING, type KeyRows } from './key-rows.js';
 import type { Projection } from './projection.js';
@@ -12,6 +12,8 @@ export interface KeyRow extends KeyTraits {
   readonly createdAt: string;
   readonly createdBy: string;
   readonly revokedAt: string | null;
+  /** Why it was revoked; the reason as it stands in the log, encrypted. */
+  readonly revocation: Revocation | null;
   /** Commit position of KeyGenerated: the order of birth. */
   readonly born: bigint;
 }
@@ -25,6 +27,7 @@ const rows: KeyRows = {
     expected_countries: JSON.stringify(expectedCountries),
     proven: 0,
   }),
+  end: ({ cause, reason }) => ({ revocation: JSON.stringify({ cause, reason }) }),
   proof: { proven: 1 },
   traits: ({ name, description, labels, permission, expiresAt, repositories, networks }) => ({
     name,
@@ -49,7 +52,7 @@ export const keyTable: Projection = {
       born INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, registry TEXT NOT NULL, name TEXT NOT NULL, folded_name TEXT NOT NULL,
       permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
       expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
-      expires_at TEXT, revoked_at TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL
+      expires_at TEXT, revoked_at TEXT, revocation TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL
     ) STRICT;`,
   indexes: `
     CREATE INDEX IF NOT EXISTS keys_by_birth ON keys (registry, born);
@@ -113,6 +116,7 @@ export function keyRow(row: Row): KeyRow {
     createdBy: row['created_by'] as string,
     expiresAt: row['expires_at'] as string | null,
     revokedAt: row['revoked_at'] as string | null,
+    revocation: JSON.parse((row['revocation'] as string | null) ?? 'null') as Revocation | null,
     born: row['born'] as bigint,
   };
 }

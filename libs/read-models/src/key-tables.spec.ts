@@ -32,8 +32,12 @@ const changed = (changes: Partial<KeyTraits>): KeyFact => ({
 const suspended: KeyFact = { type: 'KeySuspended', data: { at: at(2), registry } };
 const resumed: KeyFact = { type: 'KeyResumed', data: { at: at(3), registry } };
 const expired: KeyFact = { type: 'KeyExpired', data: { at: at(30), registry } };
-const revoked: KeyFact = { type: 'KeyRevoked', data: { at: at(5), registry } };
-const revokedAgain: KeyFact = { type: 'KeyRevoked', data: { at: at(6), registry } };
+const reason = { subject: 'usr_a', iv: 'iv', ciphertext: 'ciphertext', commitment: 'ab'.repeat(32) };
+const revoked: KeyFact = { type: 'KeyRevoked', data: { at: at(5), registry, cause: 'leaked', reason } };
+const revokedAgain: KeyFact = {
+  type: 'KeyRevoked',
+  data: { at: at(6), registry, cause: 'requested', reason: null },
+};
 const changes: Partial<KeyTraits>[] = [
   { name: 'Über' },
   { description: null },
@@ -100,7 +104,7 @@ describe('the tables of keys and grants', () => {
     expect(JSON.stringify(database.all('SELECT * FROM keys WHERE id = ?', ['drk_a']), text)).not.toContain(
       'abab',
     );
-    for (const column of ['name', 'folded_name', 'description', 'labels', 'created_by'])
+    for (const column of ['name', 'folded_name', 'description', 'labels', 'created_by', 'revocation'])
       expect(columns('grants')).not.toContain(column);
   });
 

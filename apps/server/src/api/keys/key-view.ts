@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { PERMISSIONS, rotateBy, type ExistingKey, type Permission } from '#libs/keys';
 import type { KeyRow, RegistryRow } from '#libs/read-models';
+import { RevocationView } from './revocation-reasons.js';
 
 /** As they are shown, the strongest last: a suspended key whose time is over is expired. */
 export const STATUSES = [
@@ -43,6 +44,7 @@ export class KeyView {
   })
   rotateBy: string | null;
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) revokedAt: string | null;
+  @ApiProperty({ type: RevocationView, nullable: true }) revocation: RevocationView | null;
   @ApiProperty({ description: 'Asks for the key itself; `-p <key>` works too.' }) dockerLogin: string;
 }
 
@@ -72,6 +74,7 @@ export function keyView(
     expiresAt,
     rotateBy: rotateBy(createdAt, policy.rotationPeriod),
     revokedAt,
+    revocation: key.revocation && { cause: key.revocation.cause },
     dockerLogin: `docker login -u ${id} ${dockerHost}`,
   };
 }

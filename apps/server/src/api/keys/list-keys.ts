@@ -12,7 +12,7 @@ import {
   type RegistryRow,
 } from '#libs/read-models';
 import { IsChoice, IsChoices, IsPattern, IsText, IsTimestamp, NotSupportedYet } from '../http/fields.js';
-import { Requires } from '../http/caller.js';
+import { CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, TEXT, WHOLE_NUMBER, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
@@ -20,6 +20,7 @@ import { KeyParameter } from './key-parameter.js';
 import { parseTimestamp } from '../http/timestamps.js';
 import { KeyView, STATUSES } from './key-view.js';
 import { KeyViews } from './key-views.js';
+import { RevocationReasons } from './revocation-reasons.js';
 
 const SORTS = ['createdAt', '-createdAt', 'name', '-name'] as const satisfies readonly KeySort[];
 
@@ -83,6 +84,7 @@ export class ListKeysRoute {
   constructor(
     private readonly readModels: ReadModels,
     private readonly views: KeyViews,
+    private readonly reasons: RevocationReasons,
   ) {}
 
   @Get()
@@ -112,14 +114,23 @@ export class ListKeysRoute {
   @Get(':key')
   @Requires('see')
   @Operation({ summary: 'One key.', answer: KeyView })
-  show(
+  async show(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
-  ): KeyView {
+    @CurrentCaller() caller: Caller,
+  ): Promise<KeyView> {
     const row = findKey(this.readModels.database, registry.id, id);
     if (!row) throw missingKey();
-    return this.views.ofRow(row, registry);
+    const view = this.views.ofRow(row, registry);
+    if (!row.revocation || !mayReadHistory(caller, row)) return view;
+    return { ...view, revocation: await this.reasons.view(row.revocation) };
   }
+}
+
+/** The reason of a revocation is part of the key's history. */
+function mayReadHistory({ userId, rights }: Caller, { registry, createdBy }: KeyRow): boolean {
+  const own = rights(registry);
+  return own.has('audit') || (createdBy === userId && own.has('audit-own'));
 }
 
 /** What the query asks for, as the tables take it. */

@@ -3,21 +3,22 @@ import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nest
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
-import { keys, missingKey, revokeKey } from '#libs/keys';
+import { keys, missingKey, revokeKey, type SealedReason } from '#libs/keys';
 import { now } from '#libs/platform';
 import { ReadModels, type RegistryRow } from '#libs/read-models';
 import { ProveRevocation, type Proof } from '../../membership/prove-revocation.js';
 import { commandContext, CurrentCaller, RequiresOfKey, type Caller } from '../http/caller.js';
-import { NotSupportedYet } from '../http/fields.js';
+import { IsText } from '../http/fields.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { KeyParameter } from './key-parameter.js';
 import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
 import { Receipts, RevokedKey } from './receipts.js';
+import { REASON_MAX, RevocationReasons } from './revocation-reasons.js';
 
 class RevokeKeyBody {
-  // Free text about people is stored only encrypted, which comes with personal data; until then nothing is stored.
-  @NotSupportedYet({ type: 'string' }) reason?: unknown;
+  @IsText({ max: REASON_MAX, optional: true, description: 'Why. Stored encrypted; erased with its author.' })
+  reason?: string | null;
 }
 
 export class RevokeKey extends Command<Proof & { revokedAt: string }> {
@@ -25,6 +26,7 @@ export class RevokeKey extends Command<Proof & { revokedAt: string }> {
     readonly registry: RegistryRow,
     readonly id: string,
     readonly context: CommandContext,
+    readonly reason: SealedReason | null = null,
   ) {
     super();
   }
@@ -39,11 +41,11 @@ export class RevokeKeyHandler implements ICommandHandler<RevokeKey> {
   ) {}
 
   /** Whoever is told "revoked" has the proof, the second caller too: it is the same, whoever revoked. */
-  async execute({ registry, id, context }: RevokeKey) {
+  async execute({ registry, id, context, reason }: RevokeKey) {
     const { state, facts, position } = await this.log.transact(
       keys,
       id,
-      revokeKey({ registry: registry.id, at: now() }),
+      revokeKey({ registry: registry.id, at: now(), reason }),
       context,
     );
     if (state.status === 'none') throw missingKey();
@@ -63,6 +65,7 @@ export class RevokeKeyRoute {
   constructor(
     private readonly commands: CommandBus,
     private readonly receipts: Receipts,
+    private readonly reasons: RevocationReasons,
   ) {}
 
   @Post('revoke')
@@ -71,11 +74,11 @@ export class RevokeKeyRoute {
   revoke(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
-    @Body() _body: RevokeKeyBody,
+    @Body() { reason }: RevokeKeyBody,
     @CurrentCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RevokedKey> {
-    return this.run(registry, id, caller, reply);
+    return this.run(registry, id, caller, reply, reason);
   }
 
   @Delete()
@@ -95,8 +98,10 @@ export class RevokeKeyRoute {
     id: string,
     caller: Caller,
     reply: FastifyReply,
+    reason?: string | null,
   ): Promise<RevokedKey> {
-    const command = new RevokeKey(registry, id, commandContext(caller));
+    const sealed = await this.reasons.seal(reason, caller.userId, commandContext(caller));
+    const command = new RevokeKey(registry, id, commandContext(caller), sealed);
     const { revokedAt, proof, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
     return this.receipts.answer(id, revokedAt, proof);
