@@ -32,6 +32,7 @@ interface AccessFacts {
   readonly KeyChanged: { readonly changes: Partial<Rights> };
   readonly KeySuspended: object;
   readonly KeyResumed: object;
+  readonly KeyRotated: { readonly graceEndsAt: string };
   readonly KeyRevoked: object;
   readonly KeyExpired: object;
 }
@@ -76,6 +77,7 @@ export class AccessModel {
     KeyChanged: (id, { changes }) => this.grants.change(id, rightsIn(changes)),
     KeySuspended: (id) => this.grants.suspend(id),
     KeyResumed: (id) => this.grants.resume(id),
+    KeyRotated: (id, { graceEndsAt }) => this.grants.rotate(id, epochMilliseconds(graceEndsAt)),
     KeyRevoked: (id, _, at) => this.grants.revoke(id, at),
     KeyExpired: (id, _, at) => this.grants.expire(id, at),
   };

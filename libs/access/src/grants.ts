@@ -40,6 +40,8 @@ export interface Grant extends GrantRights {
   readonly state: GrantState;
   /** Milliseconds since the epoch; null unless revoked. */
   readonly revokedAt: number | null;
+  /** Of a rotated key: from when on it is revoked, in milliseconds since the epoch. */
+  readonly graceEndsAt?: number | null;
 }
 
 /**
@@ -56,6 +58,8 @@ export class Grants {
   /** By the registry's number; no entry: all networks. */
   readonly #allowedNetworks = new Map<number, Networks>();
   readonly #restrictions = new RestrictionSets();
+  /** End of the grace (ms since the epoch) by row, for the few keys that are being rotated. */
+  readonly #graces = new Map<number, number>();
 
   get size(): number {
     return this.#index.size;
@@ -111,6 +115,12 @@ export class Grants {
     if (row !== -1) this.#rows.setState(row, ACTIVE);
   }
 
+  /** Lets a key work until the end of its grace (ms since the epoch), and no longer; an unknown id, a key that has ended and one that has a grace change nothing. */
+  rotate(id: string, graceEndsAt: number): void {
+    const row = this.#livingRow(id);
+    if (row !== -1 && !this.#rows.hasGrace(row)) this.#setGrace(row, graceEndsAt);
+  }
+
   /** Ends a key for good at `at` (ms since the epoch); an unknown id and a revoked key change nothing. */
   revoke(id: string, at: number): void {
     const row = this.#index.find(id);
@@ -159,11 +169,19 @@ export class Grants {
     return PERMISSION_LEVELS[this.#rows.level(row)]!;
   }
 
-  /** The state at `now` (ms since the epoch): a key is expired from the very millisecond of `expiresAt`, recorded or not. */
+  /**
+   * The state at `now` (ms since the epoch): a key is expired from the very millisecond of `expiresAt`, and revoked from that
+   * of the end of its grace, if that comes first; recorded or not.
+   */
   stateAt(row: number, now: number): GrantState {
     const state = this.#rows.state(row);
-    if (state <= SUSPENDED && this.#rows.time(row) <= now) return 'expired';
-    return STATES[state]!;
+    if (state > SUSPENDED) return STATES[state]!;
+    const expiresAt = this.#rows.time(row);
+    if (this.#rows.hasGrace(row)) {
+      const graceEndsAt = this.#graces.get(row)!;
+      if (graceEndsAt < expiresAt && graceEndsAt <= now) return 'revoked';
+    }
+    return expiresAt <= now ? 'expired' : STATES[state]!;
   }
 
   /** What restricts the row's key; undefined: nothing. */
@@ -193,10 +211,12 @@ export class Grants {
     const row = this.#rows.add(grant.id, grant.secretHash, { level, state, time });
     this.#rows.setRegistry(row, this.#registryNumber(grant.registry));
     this.#rows.setRestrictions(row, this.#restrictions.acquire(grant));
+    if (state <= SUSPENDED && typeof grant.graceEndsAt === 'number') this.#setGrace(row, grant.graceEndsAt);
   }
 
   #end(row: number, state: number, time: number | null): void {
     if (this.#rows.state(row) >= state) return;
+    this.#clearGrace(row);
     this.#rows.setState(row, state);
     this.#rows.setTime(row, time);
   }
@@ -216,7 +236,19 @@ export class Grants {
 
   #erase(row: number): void {
     this.#restrictions.release(this.#rows.restrictions(row));
+    this.#clearGrace(row);
     this.#rows.erase(row);
+  }
+
+  #setGrace(row: number, graceEndsAt: number): void {
+    this.#graces.set(row, graceEndsAt);
+    this.#rows.setGrace(row, true);
+  }
+
+  #clearGrace(row: number): void {
+    if (!this.#rows.hasGrace(row)) return;
+    this.#graces.delete(row);
+    this.#rows.setGrace(row, false);
   }
 
   #registryNumber(registry: string): number {

@@ -84,6 +84,7 @@ const happening = fc.oneof(
   },
   { weight: 3, arbitrary: fact('key', ['KeySuspended', 'KeyResumed', 'KeyResumed'], fc.constant({})) },
   { weight: 1, arbitrary: fact('key', ['KeyRevoked', 'KeyExpired', UNKNOWN_TYPE], fc.constant({})) },
+  { weight: 1, arbitrary: fact('key', ['KeyRotated'], fc.record({ graceEndsAt: expiry })) },
   {
     weight: 2,
     arbitrary: fact(

@@ -1,7 +1,16 @@
 export { rebuildModels } from './build.js';
 export { eachKey, grantTable, type GrantRow } from './grant-table.js';
 export * from './key-list.js';
-export { dueKeys, unprovenRevocations, findKey, foldName, keyTable, type KeyRow } from './key-table.js';
+export {
+  dueKeys,
+  endedGraces,
+  findKey,
+  foldName,
+  keyTable,
+  unlinkedSuccessors,
+  unprovenRevocations,
+  type KeyRow,
+} from './key-table.js';
 export { countLivingKeys, livingKeys } from './living-keys.js';
 export { allMembers, listMembers, memberTable, type MemberRow } from './member-table.js';
 export { modelStatus, type ModelStatus } from './model-status.js';

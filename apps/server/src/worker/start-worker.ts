@@ -1,5 +1,7 @@
 import { connectRedisForQueues } from '#libs/redis';
 import type { Core } from '../start-core.js';
+import { DiscardSuccessors } from './discard-successors.js';
+import { EndGraces } from './end-graces.js';
 import { ExpireKeys } from './expire-keys.js';
 import { ProveRevocations } from './prove-revocations.js';
 import { Reconciler } from './reconciler.js';
@@ -16,12 +18,18 @@ export function startWorker(core: Core): void {
   const queue = { prefix: installation.redisKey('jobs'), connection, workerConnection };
   const expireKeys = new ExpireKeys(eventLog, readModels, queue, log);
   closers.add('expire-keys', () => expireKeys.close());
+  const endGraces = new EndGraces(eventLog, core.membership, readModels, queue, log);
+  closers.add('end-graces', () => endGraces.close());
+  const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
   const { logId } = installation;
   const models = { file: readModels.database.file, logId, log: eventLog, projections };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
   closers.add('verify-projections', () => verifyProjections.close());
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
-  const reconciler = new Reconciler([proveRevocations, expireKeys, verifyProjections], log);
+  const reconciler = new Reconciler(
+    [proveRevocations, discardSuccessors, expireKeys, endGraces, verifyProjections],
+    log,
+  );
   reconciler.start();
   closers.add('reconciler', () => reconciler.stop());
 }

@@ -81,8 +81,10 @@ export class NaiveAccess {
     if (key.registry !== registry) return { verdict: 'wrong_registry' };
     if (key.state === 'revoked') return { verdict: 'revoked' };
     if (key.state === 'expired') return { verdict: 'expired' };
-    if (key.expiresAt !== null && key.expiresAt <= Math.max(clock, this.newest))
-      return { verdict: 'expired' };
+    const now = Math.max(clock, this.newest);
+    if (key.graceEndsAt != null && key.graceEndsAt <= now && key.graceEndsAt < (key.expiresAt ?? Infinity))
+      return { verdict: 'revoked' };
+    if (key.expiresAt !== null && key.expiresAt <= now) return { verdict: 'expired' };
     if (key.state === 'suspended') return { verdict: 'suspended' };
     const allowed = this.registries.get(key.registry)?.allowedNetworks ?? [];
     if (![key.networks, allowed].every((networks) => isWithin(networks, address)))
@@ -107,12 +109,21 @@ export class NaiveAccess {
     if (type === 'KeyGenerated' && !key) {
       const { registry, permission, secretHash, repositories, networks } = data as unknown as Grant;
       const rights = { permission, expiresAt: timeOf(data['expiresAt']!), repositories, networks };
-      this.keys.set(id, { id, registry, secretHash, ...rights, state: 'active', revokedAt: null });
+      this.keys.set(id, {
+        id,
+        registry,
+        secretHash,
+        ...rights,
+        state: 'active',
+        revokedAt: null,
+        graceEndsAt: null,
+      });
     }
     if (!key || key.state === 'revoked') return;
     if (type === 'KeyRevoked') Object.assign(key, { state: 'revoked', revokedAt: at });
     if (key.state !== 'active' && key.state !== 'suspended') return;
     if (type === 'KeyExpired') Object.assign(key, { state: 'expired', expiresAt: at });
+    if (type === 'KeyRotated') key.graceEndsAt ??= timeOf(data['graceEndsAt']!);
     if (type === 'KeySuspended') key.state = 'suspended';
     if (type === 'KeyResumed') key.state = 'active';
     if (type !== 'KeyChanged') return;

@@ -95,9 +95,10 @@ export function IsTimestamp(options: FieldOptions = {}): PropertyDecorator {
   return field('isTimestamp', isTimestamp, rule, { type: 'string', format: 'date-time' }, options);
 }
 
-/** A duration in ISO 8601 with W, D, H, M and S, longer than nothing; read it with the kernel's `parseDuration`. */
-export function IsDurationText(options: FieldOptions = {}): PropertyDecorator {
-  const isDuration = (value: unknown) => typeof value === 'string' && (parseDuration(value) ?? 0) > 0;
+/** A duration in ISO 8601 with W, D, H, M and S, longer than nothing unless `orNone`; read it with the kernel's `parseDuration`. */
+export function IsDurationText(options: FieldOptions & { orNone?: boolean } = {}): PropertyDecorator {
+  const least = options.orNone === true ? 0 : 1;
+  const isDuration = (value: unknown) => typeof value === 'string' && (parseDuration(value) ?? -1) >= least;
   const rule = 'must be a duration such as P90D or PT24H (no years or months)';
   return field('isDuration', isDuration, rule, { type: 'string', format: 'duration' }, options);
 }

@@ -74,6 +74,12 @@ export const PROBLEMS = {
   'too-many-tokens': kind(409, 'Too many access tokens', 'End those that nobody uses.'),
   'key-revoked': kind(409, 'The key is revoked', 'Generate another key.'),
   'key-expired': kind(409, 'The key has expired', 'Generate another key.'),
+  'key-suspended': kind(409, 'The key is suspended', 'Resume the key first.'),
+  'key-rotating': kind(
+    409,
+    'The key is rotated already',
+    'Use its successor, or revoke the successor and generate a key.',
+  ),
   'idempotency-in-progress': kind(409, 'The first request is still running', 'Repeat it in a moment.', 1),
   'precondition-failed': kind(412, 'Changed meanwhile', 'Read the resource again for its new `ETag`.'),
   'payload-too-large': kind(413, 'The body is too large', 'Send a smaller body.'),

@@ -16,13 +16,16 @@ export interface Repeatable {
   readonly bodyHash: string;
 }
 
-interface Answer {
+export interface Answer {
   readonly id: string;
   /** null: the key was shown in the first answer. */
   readonly secret: string | null;
   readonly state: KeyState;
   readonly position: bigint;
 }
+
+/** Whether a key that a call has left stands for its answer; 'void': as if the call had never been made. */
+type Standing = (id: string, state: KeyState) => Promise<'stands' | 'under-way' | 'void'>;
 
 /** How long a repetition gives the first answer; later the same Idempotency-Key generates a new key. */
 const REMEMBERED_FOR_MS = 24 * 3_600_000;
@@ -49,32 +52,51 @@ export class FirstAnswer {
     return { identity: JSON.stringify([caller.userId, route, header]), bodyHash };
   }
 
-  /** Runs `generate` with the id that belongs to the call, unless it ran within 24 hours: then its answer without the key. */
-  async of(call: Repeatable, at: string, generate: (id: string) => Promise<Answer>): Promise<Answer> {
+  /**
+   * Runs `generate` with the id that belongs to the call, unless it ran within 24 hours: then its answer without the key.
+   * `standing` is for a call that writes more than the new key.
+   */
+  async of(
+    call: Repeatable,
+    at: string,
+    generate: (id: string) => Promise<Answer>,
+    standing?: Standing,
+  ): Promise<Answer> {
     for (let generation = 0; ; generation++) {
       const id = this.keyId(call.identity, generation);
-      const first = await this.firstOf(id, call, at);
+      const first = await this.firstOf(id, call, at, standing);
       if (first === 'forgotten') continue;
       if (first) return first;
       try {
         return await generate(id);
       } catch (error) {
         const concurrent =
-          error instanceof Refusal && error.code === 'conflict' && (await this.firstOf(id, call, at));
+          error instanceof Refusal &&
+          error.code === 'conflict' &&
+          (await this.firstOf(id, call, at, standing));
         if (!concurrent || concurrent === 'forgotten') throw error;
         return concurrent;
       }
     }
   }
 
-  private async firstOf(id: string, call: Repeatable, at: string): Promise<Answer | 'forgotten' | undefined> {
+  private async firstOf(
+    id: string,
+    call: Repeatable,
+    at: string,
+    standing: Standing | undefined,
+  ): Promise<Answer | 'forgotten' | undefined> {
     const { state, position, events } = await this.log.read(keys, id);
     if (state.status === 'none') return undefined;
     if (Date.parse(at) - Date.parse(state.generated.at) > REMEMBERED_FOR_MS) return 'forgotten';
     if (events[0]?.metadata.bodyHash !== call.bodyHash) {
       throw new Refusal('idempotency-key-reused', 'this Idempotency-Key came with another body before');
     }
-    return { id, secret: null, state, position };
+    const stands = (await standing?.(id, state)) ?? 'stands';
+    if (stands === 'under-way') {
+      throw new Refusal('idempotency-in-progress', 'the first call with this Idempotency-Key is not over');
+    }
+    return stands === 'void' ? 'forgotten' : { id, secret: null, state, position };
   }
 
   /** Secret enough: ids of keys are public, and the log's id only keeps two installations apart. */

@@ -53,7 +53,8 @@ class GenerateKeyBody {
   @NotSupportedYet() expectedCountries?: unknown;
 }
 
-class GeneratedKey extends KeyView {
+/** A new key, with what is shown once. */
+export class GeneratedKey extends KeyView {
   @ApiProperty({
     type: 'string',
     nullable: true,
@@ -122,6 +123,7 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
       createdBy,
       secretHash: hashSecret(secret),
       expectedCountries: [],
+      rotates: null,
     };
     const { state, position } = await this.log.create(keys, id, generateKey(data), context);
     await this.widened.apply(position);
@@ -160,10 +162,13 @@ export class GenerateKeyRoute {
     const { id, secret, state, position } = await this.commands.execute(command);
     answerWritten(reply, secret === null ? 200 : 201, position);
     const view = this.views.ofState(id, state, registry);
-    return secret === null
-      ? { ...view, key: null, code: 'key-already-shown' }
-      : { ...view, key: formatKey(id, secret) };
+    return { ...view, ...shownOnce(id, secret) };
   }
+}
+
+/** The key itself in the first answer; in a later one that it was shown. */
+export function shownOnce(id: string, secret: string | null): Pick<GeneratedKey, 'key' | 'code'> {
+  return secret === null ? { key: null, code: 'key-already-shown' } : { key: formatKey(id, secret) };
 }
 
 function traits(body: GenerateKeyBody, at: string): KeyTraits {
