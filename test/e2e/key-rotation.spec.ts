@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { bodyOf, type GeneratedKey } from './api.js';
 import type { Answer } from './http-exchange.js';
-import { Installation, type ServerProcess } from './server-process.js';
+import { eventually, Installation, type ServerProcess } from './server-process.js';
 
 const KEYS = '/v1/registries/myapp/keys';
 const DAY_MS = 86_400_000;
@@ -127,7 +127,7 @@ describe('a key that is rotated', () => {
     expect(await shown(old.id)).toMatchObject({ graceEndsAt: successor.predecessor.graceEndsAt });
     while (Date.now() < Date.parse(successor.predecessor.graceEndsAt)) await server.api.v2(successor.key);
     expect(await accepted(old, successor)).toEqual([401, 200]);
-    while ((await typesOf(old.id)).length < 4) await shown(old.id);
+    await eventually('the proof', 10_000, async () => (await typesOf(old.id)).length === 4);
     expect(await typesOf(old.id)).toEqual([
       'KeyGenerated',
       'KeyRotated',

@@ -51,6 +51,11 @@ export function applyToKeyRow(rows: KeyRows, database: Database, event: Recorded
       );
     case 'KeyRevocationProven':
       return rows.proof && change(rows.proof, `status = 'revoked'`);
+    case 'KeyExpiryReminded':
+    case 'KeyRotationReminded':
+    case 'ReminderSnoozed':
+      // In a table of their own: they say nothing about the key.
+      return;
   }
 }
 

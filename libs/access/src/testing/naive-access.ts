@@ -82,7 +82,8 @@ export class NaiveAccess {
     if (key.state === 'revoked') return { verdict: 'revoked' };
     if (key.state === 'expired') return { verdict: 'expired' };
     const now = Math.max(clock, this.newest);
-    if (key.graceEndsAt != null && key.graceEndsAt <= now && key.graceEndsAt < (key.expiresAt ?? Infinity))
+    const grace = key.graceEndsAt ?? Infinity;
+    if (grace <= now && grace < (key.expiresAt ?? Infinity))
       return { verdict: 'revoked' };
     if (key.expiresAt !== null && key.expiresAt <= now) return { verdict: 'expired' };
     if (key.state === 'suspended') return { verdict: 'suspended' };

@@ -223,7 +223,15 @@ function successorOf(
   const expiry = lifetime === undefined ? null : storedExpiry(Date.parse(at) + lifetime, '/expiresIn');
   refuseAgainstPolicy(registry, { name, networks, createdAt: at, expiresAt: expiry }, ['expiresAt']);
   return {
-    ...{ name, description, labels, permission, repositories, networks, expiresAt: expiry, secretHash, at },
+    name,
+    description,
+    labels,
+    permission,
+    repositories,
+    networks,
+    expiresAt: expiry,
+    secretHash,
+    at,
     registry: registry.id,
     registryRevision: registry.revision.toString(),
     createdBy: generated.createdBy,

@@ -33,21 +33,21 @@ export class WorkerFixture {
     const redisServer = await startPrivateRedis({ directory: join(directory.path, 'redis'), log });
     const store = await startEmbeddedStore({ directory: join(directory.path, 'events') });
     const eventLog = new EventLog(store.connectionString, catalogue);
-    let fixture: WorkerFixture | undefined;
+    const following: { fixture?: WorkerFixture } = {};
     const readModels = await ReadModels.open({
       file: join(directory.path, 'models.sqlite'),
       logId: 'log',
       log: eventLog,
       projections: API_PROJECTIONS,
       load: () => undefined,
-      onEvents: (events) => fixture?.saw(events),
+      onEvents: (events) => following.fixture?.saw(events),
       onFailure: (error) => {
         throw error;
       },
     });
     await readModels.follow();
-    fixture = new WorkerFixture(directory, redisServer, store, eventLog, readModels);
-    return fixture;
+    following.fixture = new WorkerFixture(directory, redisServer, store, eventLog, readModels);
+    return following.fixture;
   }
 
   context(): CommandContext {
