@@ -95,17 +95,19 @@ export function reminderDueAt(times: KeyTimes, rules: ReminderRules): string | n
 
 /**
  * Reminds people of what is due at `now`, each step of each date once. Of several steps whose time has passed only the most
- * urgent is said: nobody wants four messages after an outage. Adds nothing when nothing is due.
+ * urgent is said: nobody wants four messages after an outage. Adds nothing when nothing is due. Told are the key's creator
+ * and the owners of its registry (ids of users).
  */
 export function remindKey(
   now: string,
   rules: ReminderRules,
-  recipients: readonly string[],
+  owners: readonly string[],
 ): Decision<KeyState, KeyFact> {
   return (state) => {
     if (state.status === 'none' || !isLiving(state)) return [];
     const times = timesOf(state);
     if (times.snoozedUntil !== null && Date.parse(times.snoozedUntil) > Date.parse(now)) return [];
+    const recipients = [...new Set([state.generated.createdBy, ...owners])];
     const common = { at: now, registry: state.generated.registry };
     return subjectsOf(times, rules).flatMap(({ of, date, ...subject }): KeyFact[] => {
       if (of === 'expiry' && Date.parse(date) <= Date.parse(now)) return [];

@@ -12,7 +12,7 @@ export {
   type KeyRow,
 } from './key-table.js';
 export { countLivingKeys, livingKeys } from './living-keys.js';
-export { allMembers, listMembers, memberTable, type MemberRow } from './member-table.js';
+export { allMembers, listMembers, memberTable, ownersOf, type MemberRow } from './member-table.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';
@@ -25,6 +25,7 @@ export {
   type RegistryAtGate,
   type RegistryRow,
 } from './registry-table.js';
+export { dueReminders, reminderTable, type ReminderRow } from './reminder-table.js';
 export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
 export { ReplayMeter, type ReplayProgress } from './replay.js';
 export {

@@ -4,6 +4,7 @@ import { DiscardSuccessors } from './discard-successors.js';
 import { EndGraces } from './end-graces.js';
 import { ExpireKeys } from './expire-keys.js';
 import { ProveRevocations } from './prove-revocations.js';
+import { RemindOwners } from './remind-owners.js';
 import { Reconciler } from './reconciler.js';
 import { VerifyProjections } from './verify-projections.js';
 
@@ -20,6 +21,8 @@ export function startWorker(core: Core): void {
   closers.add('expire-keys', () => expireKeys.close());
   const endGraces = new EndGraces(eventLog, core.membership, readModels, queue, log);
   closers.add('end-graces', () => endGraces.close());
+  const remindOwners = new RemindOwners(eventLog, readModels, queue, log);
+  closers.add('remind-owners', () => remindOwners.close());
   const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
   const { logId } = installation;
   const models = { file: readModels.database.file, logId, log: eventLog, projections };
@@ -27,7 +30,7 @@ export function startWorker(core: Core): void {
   closers.add('verify-projections', () => verifyProjections.close());
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
   const reconciler = new Reconciler(
-    [proveRevocations, discardSuccessors, expireKeys, endGraces, verifyProjections],
+    [proveRevocations, discardSuccessors, expireKeys, endGraces, remindOwners, verifyProjections],
     log,
   );
   reconciler.start();
