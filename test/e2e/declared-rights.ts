@@ -62,5 +62,8 @@ export const RIGHT_OF: Readonly<Record<string, string | readonly [own: string, o
   'POST /v1/registries/{registry}/keys/{key}/revoke': ['own-keys', 'any-keys'],
   'POST /v1/registries/{registry}/keys/{key}/suspend': ['own-keys', 'any-keys'],
   'POST /v1/registries/{registry}/keys/{key}/resume': ['own-keys', 'any-keys'],
+  'POST /v1/registries/{registry}/keys/{key}/rotate': ['own-keys', 'any-keys'],
+  'POST /v1/registries/{registry}/keys/{key}/snooze': ['own-keys', 'any-keys'],
+  'GET /v1/registries/{registry}/keys/{key}/handover': 'see',
   'GET /v1/registries/{registry}/keys/{key}/events': ['audit-own', 'audit'],
 };

@@ -445,7 +445,7 @@ export interface paths {
          */
         get: operations["getPolicy"];
         /**
-         * Set the whole policy: once answered, no gate goes by the former one.
+         * Set the whole policy: once answered, no gate goes by the former one. With `dryRun` nothing is changed: the answer names the keys that it would break.
          * @description Needs the right `configure` (administrators, owner, admin).
          */
         put: operations["changePolicy"];
@@ -674,6 +674,66 @@ export interface paths {
         get: operations["listKeyEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a successor with the same name, rights and labels. The old key works until the grace ends. The answer is the only one that carries the new key.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/handover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who still uses a key that was rotated, and whether it is safe to retire it.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["handover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have nobody reminded of a key for a while. What becomes due meanwhile is said once, afterwards.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        post: operations["snoozeReminders"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1001,36 +1061,87 @@ export interface components {
         };
         PolicyView: {
             /** Format: duration */
+            maxLifetime: string | null;
+            requireExpiry: boolean;
+            /** Format: duration */
+            rotationPeriod: string | null;
+            /** @description The longest first. */
+            reminders: string[];
+            allowedNetworks: string[];
+            namePattern: string | null;
+            maxKeys: number | null;
+            timeZone: string;
+            /** Format: duration */
             serveReadsFor: string | null;
         };
         PolicyBody: {
             /**
              * Format: duration
+             * @description No key lives longer, from its birth to its expiry, which it needs then. null: as long as it likes.
+             */
+            maxLifetime?: string | null;
+            /** @description Whether every key needs an expiry. */
+            requireExpiry?: boolean;
+            /**
+             * Format: duration
+             * @description After this a key should be replaced (`rotateBy`). Absent: P90D; null: never.
+             */
+            rotationPeriod?: string | null;
+            /** @description So long before an expiry or `rotateBy` people are reminded. Absent or null: P30D, P14D, P7D and P1D; an empty list: never. */
+            reminders?: string[] | null;
+            /** @description Networks (CIDR) or addresses from which all keys of the registry are accepted, each beside its own ones. Empty or null: all. */
+            allowedNetworks?: string[] | null;
+            /** @description Regular expression that names of keys match, found anywhere in a name unless it has ^ and $; without backreferences and look-around. null: any name. */
+            namePattern?: string | null;
+            /** @description Keys that have not ended; soft: concurrent calls may go beyond it. null: any number. */
+            maxKeys?: number | null;
+            /** @description IANA name of the zone in which times are told to people. */
+            timeZone?: string | null;
+            /**
+             * Format: duration
              * @description How long reads go on at a gate that has lost the event store, at most PT15M: for so long a revoked key may read there. null: not at all.
              */
             serveReadsFor?: string | null;
-            /**
-             * Format: duration
-             * @description Not enforced yet: a value is refused with 422 `not-supported`.
-             */
-            maxLifetime?: string | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            requireExpiry?: boolean | null;
-            /**
-             * Format: duration
-             * @description Not enforced yet: a value is refused with 422 `not-supported`.
-             */
-            rotationPeriod?: string | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            reminders?: string[] | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            allowedNetworks?: string[] | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            namePattern?: string | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            maxKeys?: number | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            timeZone?: string | null;
+        };
+        PolicyBreak: {
+            /** @enum {string} */
+            field: "name" | "expiresAt" | "networks";
+            why: string;
+        };
+        BrokenKeyView: {
+            id: string;
+            name: string;
+            /** @description What of the key is against the policy. */
+            why: components["schemas"]["PolicyBreak"][];
+        };
+        PolicyAnswer: {
+            /** Format: duration */
+            maxLifetime: string | null;
+            requireExpiry: boolean;
+            /** Format: duration */
+            rotationPeriod: string | null;
+            /** @description The longest first. */
+            reminders: string[];
+            allowedNetworks: string[];
+            namePattern: string | null;
+            maxKeys: number | null;
+            timeZone: string;
+            /** Format: duration */
+            serveReadsFor: string | null;
+            /** @description Only with `dryRun`. */
+            dryRun?: boolean;
+            /** @description Only with `dryRun`: by field what would be different, `from` and `to`. */
+            changes?: {
+                [key: string]: unknown;
+            };
+            /** @description Only with `dryRun`: keys that have not ended. */
+            livingKeys?: number;
+            /** @description Only with `dryRun`: how many of them it breaks. */
+            count?: number;
+            /** @description Only with `dryRun`: which they are. */
+            items?: components["schemas"]["BrokenKeyView"][];
+            /** @description Only with `dryRun`. */
+            next?: string | null;
         };
         PlanBody: {
             /** @enum {string} */
@@ -1087,6 +1198,10 @@ export interface components {
             /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
             expectedCountries?: string[] | null;
         };
+        LineageView: {
+            predecessor: string | null;
+            successor: string | null;
+        };
         RevocationView: {
             /** @enum {string} */
             cause: "requested" | "rotated" | "leaked" | "discarded";
@@ -1111,7 +1226,7 @@ export interface components {
                 [key: string]: string;
             };
             /** @enum {string} */
-            status: "active" | "suspended" | "expired" | "revoked";
+            status: "active" | "rotating" | "suspended" | "expired" | "revoked";
             /** Format: date-time */
             createdAt: string;
             /** @description Id of the user whose key it is: who generated it, maybe with an access token. */
@@ -1120,9 +1235,15 @@ export interface components {
             expiresAt: string | null;
             /**
              * Format: date-time
-             * @description When to replace it.
+             * @description When to replace it, by the registry's policy of now; null: never.
              */
-            rotateBy: string;
+            rotateBy: string | null;
+            lineage: components["schemas"]["LineageView"];
+            /**
+             * Format: date-time
+             * @description Until when a rotated key works beside its successor; null: it has none.
+             */
+            graceEndsAt: string | null;
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
@@ -1151,7 +1272,7 @@ export interface components {
                 [key: string]: string;
             };
             /** @enum {string} */
-            status: "active" | "suspended" | "expired" | "revoked";
+            status: "active" | "rotating" | "suspended" | "expired" | "revoked";
             /** Format: date-time */
             createdAt: string;
             /** @description Id of the user whose key it is: who generated it, maybe with an access token. */
@@ -1160,9 +1281,15 @@ export interface components {
             expiresAt: string | null;
             /**
              * Format: date-time
-             * @description When to replace it.
+             * @description When to replace it, by the registry's policy of now; null: never.
              */
-            rotateBy: string;
+            rotateBy: string | null;
+            lineage: components["schemas"]["LineageView"];
+            /**
+             * Format: date-time
+             * @description Until when a rotated key works beside its successor; null: it has none.
+             */
+            graceEndsAt: string | null;
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
@@ -1293,6 +1420,121 @@ export interface components {
             items: components["schemas"]["KeyEvent"][];
             next: string | null;
         };
+        RotateKeyBody: {
+            /**
+             * Format: duration
+             * @description How long the old key works beside its successor: PT0S to P30D. Absent or null: PT24H.
+             */
+            gracePeriod?: string | null;
+            /**
+             * Format: duration
+             * @description How long the successor lives. Absent or null: as long as the old key was to live.
+             */
+            expiresIn?: string | null;
+        };
+        PredecessorView: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description From when on the old key is refused.
+             */
+            graceEndsAt: string;
+        };
+        RotatedKey: {
+            /** @description `drk_` and 16 characters: public, and the user name for `docker login`. */
+            id: string;
+            name: string;
+            /** @enum {string} */
+            permission: "read" | "read-write" | "read-write-delete";
+            /** @description Id of the registry. */
+            registry: string;
+            /** @description Empty: every repository of the registry. */
+            repositories: string[];
+            /** @description Empty: from every network. */
+            networks: string[];
+            expectedCountries: string[];
+            description: string | null;
+            labels: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            status: "active" | "rotating" | "suspended" | "expired" | "revoked";
+            /** Format: date-time */
+            createdAt: string;
+            /** @description Id of the user whose key it is: who generated it, maybe with an access token. */
+            createdBy: string;
+            /** Format: date-time */
+            expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @description When to replace it, by the registry's policy of now; null: never.
+             */
+            rotateBy: string | null;
+            lineage: components["schemas"]["LineageView"];
+            /**
+             * Format: date-time
+             * @description Until when a rotated key works beside its successor; null: it has none.
+             */
+            graceEndsAt: string | null;
+            /** Format: date-time */
+            revokedAt: string | null;
+            revocation: components["schemas"]["RevocationView"] | null;
+            /** @description Asks for the key itself; `-p <key>` works too. */
+            dockerLogin: string;
+            /** @description The whole key: shown in this answer and never again. */
+            key: string | null;
+            /** @description `key-already-shown` when the Idempotency-Key was used before. */
+            code?: string;
+            predecessor: components["schemas"]["PredecessorView"];
+        };
+        LastUsedView: {
+            /** Format: date-time */
+            key: string | null;
+            /** Format: date-time */
+            successor: string | null;
+        };
+        KeyUseView: {
+            /** Format: date-time */
+            at: string;
+            network: string | null;
+            client: string | null;
+        };
+        HandoverView: {
+            /** @description Id of the old key. */
+            key: string;
+            /** @description Id of its successor; null: it has none. */
+            successor: string | null;
+            /** Format: date-time */
+            graceEndsAt: string | null;
+            /** @description Whether revoking the old key now takes nothing away from anybody. */
+            safeToRetire: boolean;
+            /** @description Why, in a sentence. */
+            verdict: string;
+            /** @description null: never, or not known. */
+            lastUsed: components["schemas"]["LastUsedView"];
+            /** @description Who still uses the old key; the last first. */
+            users: components["schemas"]["KeyUseView"][];
+        };
+        SnoozeBody: {
+            /**
+             * Format: date-time
+             * @description Nobody is reminded before this time, within the next year.
+             */
+            until?: string | null;
+            /**
+             * Format: duration
+             * @description The same as a duration from now on, such as P7D.
+             */
+            for?: string | null;
+        };
+        SnoozedKey: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description From when on people are reminded again.
+             */
+            snoozedUntil: string;
+        };
         VerifierKey: {
             /**
              * @description Verifier key of C2SP signed-note: `<name>+<hash>+<base64>`.
@@ -1337,7 +1579,7 @@ export interface components {
             status: number;
             detail: string;
             /** @enum {string} */
-            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "key-revoked" | "key-expired" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "invitation-void" | "not-supported" | "expiry-in-past" | "as-of-in-future" | "idempotency-key-reused" | "too-many-requests" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
+            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "key-revoked" | "key-expired" | "key-suspended" | "key-rotating" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "invitation-void" | "not-supported" | "expiry-in-past" | "as-of-in-future" | "policy-violated" | "idempotency-key-reused" | "too-many-requests" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
             requestId: string;
             /** @description With `host-not-proven`: the DNS record that proves the host. */
             record?: {
@@ -4390,7 +4632,14 @@ export interface operations {
     };
     changePolicy: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description `true`: nothing is changed; the answer says which keys the policy would break. */
+                dryRun?: "true" | "false";
+            };
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
@@ -4410,16 +4659,17 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Set the whole policy: once answered, no gate goes by the former one. */
+            /** @description Set the whole policy: once answered, no gate goes by the former one. With `dryRun` nothing is changed: the answer names the keys that it would break. */
             200: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
-                    "Dockreg-Position": components["headers"]["Position"];
+                    /** @description Where in the log the write stands: `Dockreg-Min-Position` of a later read. */
+                    "Dockreg-Position"?: string;
                     ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PolicyView"];
+                    "application/json": components["schemas"]["PolicyAnswer"];
                 };
             };
             /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
@@ -6638,6 +6888,407 @@ export interface operations {
             };
             /** @description `not-found`: Not found. */
             404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description With the same key and body a repetition within 24 hours gives the first answer. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RotateKeyBody"];
+            };
+        };
+        responses: {
+            /** @description The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            /** @description Make a successor with the same name, rights and labels. The old key works until the grace ends. The answer is the only one that carries the new key. */
+            201: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `policy-violated`: Against the registry's policy. `expiry-in-past`: The expiry is in the past. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    handover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who still uses a key that was rotated, and whether it is safe to retire it. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snoozeReminders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SnoozeBody"];
+            };
+        };
+        responses: {
+            /** @description Have nobody reminded of a key for a while. What becomes due meanwhile is said once, afterwards. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnoozedKey"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;

@@ -1,7 +1,10 @@
 import { connectRedisForQueues } from '#libs/redis';
 import type { Core } from '../start-core.js';
+import { DiscardSuccessors } from './discard-successors.js';
+import { EndGraces } from './end-graces.js';
 import { ExpireKeys } from './expire-keys.js';
 import { ProveRevocations } from './prove-revocations.js';
+import { RemindOwners } from './remind-owners.js';
 import { Reconciler } from './reconciler.js';
 import { VerifyProjections } from './verify-projections.js';
 
@@ -16,12 +19,20 @@ export function startWorker(core: Core): void {
   const queue = { prefix: installation.redisKey('jobs'), connection, workerConnection };
   const expireKeys = new ExpireKeys(eventLog, readModels, queue, log);
   closers.add('expire-keys', () => expireKeys.close());
+  const endGraces = new EndGraces(eventLog, core.membership, readModels, queue, log);
+  closers.add('end-graces', () => endGraces.close());
+  const remindOwners = new RemindOwners(eventLog, readModels, queue, log);
+  closers.add('remind-owners', () => remindOwners.close());
+  const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
   const { logId } = installation;
   const models = { file: readModels.database.file, logId, log: eventLog, projections };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
   closers.add('verify-projections', () => verifyProjections.close());
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
-  const reconciler = new Reconciler([proveRevocations, expireKeys, verifyProjections], log);
+  const reconciler = new Reconciler(
+    [proveRevocations, discardSuccessors, expireKeys, endGraces, remindOwners, verifyProjections],
+    log,
+  );
   reconciler.start();
   closers.add('reconciler', () => reconciler.stop());
 }
