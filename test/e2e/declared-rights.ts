@@ -58,4 +58,13 @@ export const RIGHT_OF: Readonly<Record<string, string | readonly [own: string, o
   'POST /v1/registries/{registry}/keys/{key}/suspend': ['own-keys', 'any-keys'],
   'POST /v1/registries/{registry}/keys/{key}/resume': ['own-keys', 'any-keys'],
   'GET /v1/registries/{registry}/keys/{key}/events': ['audit-own', 'audit'],
+  'GET /v1/registries/{registry}/channels': 'configure',
+  'POST /v1/registries/{registry}/channels': 'configure',
+  'GET /v1/registries/{registry}/channels/{channel}': 'configure',
+  'PATCH /v1/registries/{registry}/channels/{channel}': 'configure',
+  'DELETE /v1/registries/{registry}/channels/{channel}': 'configure',
+  'POST /v1/registries/{registry}/channels/{channel}/rotate-secret': 'configure',
+  'POST /v1/registries/{registry}/channels/{channel}/test': 'configure',
+  'GET /v1/registries/{registry}/channels/{channel}/deliveries': 'configure',
+  'POST /v1/registries/{registry}/deliveries/{delivery}/redeliver': 'configure',
 };

@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { VerifierKeyRoute } from './api/audit/verifier-key.js';
+import { CHANNEL_PROVIDERS, CHANNEL_ROUTES } from './api/channels/routes.js';
 import { KnownUser } from './api/http/known-user.js';
 import { Narrowed } from './api/http/narrowed.js';
 import { ProblemPages } from './api/http/problem-pages.js';
@@ -53,6 +54,7 @@ export class ServerModule {
       imports: [CqrsModule.forRoot()],
       controllers: [
         ...IDENTITY_ROUTES,
+        ...CHANNEL_ROUTES,
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
@@ -61,6 +63,7 @@ export class ServerModule {
       providers: [
         ...parts,
         ...IDENTITY_PROVIDERS,
+        ...CHANNEL_PROVIDERS,
         ...COMMAND_HANDLERS,
         ...REGISTRIES,
         KnownUser,

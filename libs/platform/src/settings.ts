@@ -15,6 +15,7 @@ import {
   seconds,
   signerKey,
   slug,
+  smtpUrl,
   token,
   upstream,
   type Role,
@@ -110,6 +111,16 @@ export const SETTINGS = {
     default: 'enterprise',
     desc: 'plan of a new registry: `free`, `team` or `enterprise`',
   }),
+  SMTP_URL: smtpUrl({
+    default: undefined,
+    desc: 'mail server, as `smtp://user:password@host:587` or `smtps://host`; unset = no mail is sent',
+  }),
+  MAIL_FROM: email({ default: 'dockreg@localhost', desc: 'sender of all mail' }),
+  ALLOW_PRIVATE_TARGETS: str({
+    choices: ['true', 'false'] as const,
+    default: 'false',
+    desc: '`true`: URLs that users name may lead to private and loopback addresses; `false`: they are refused',
+  }),
   METRICS_TOKEN: str({
     default: undefined,
     desc: 'closes `/metrics` to all but `Authorization: Bearer <this>`',
@@ -152,6 +163,10 @@ export class Settings {
   readonly bootstrapAdminToken: string | undefined;
   readonly bootstrapRegistry: string;
   readonly defaultPlan: 'free' | 'team' | 'enterprise';
+  /** undefined: no mail is sent. Holds a password. */
+  readonly smtpUrl: string | undefined;
+  readonly mailFrom: string;
+  readonly allowPrivateTargets: boolean;
   readonly metricsToken: string | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug';
 
@@ -180,6 +195,9 @@ export class Settings {
     this.bootstrapAdminToken = values.BOOTSTRAP_ADMIN_TOKEN;
     this.bootstrapRegistry = values.BOOTSTRAP_REGISTRY;
     this.defaultPlan = values.DEFAULT_PLAN;
+    this.smtpUrl = values.SMTP_URL;
+    this.mailFrom = values.MAIL_FROM;
+    this.allowPrivateTargets = values.ALLOW_PRIVATE_TARGETS === 'true';
     this.metricsToken = values.METRICS_TOKEN;
     this.logLevel = values.LOG_LEVEL;
   }

@@ -4,6 +4,17 @@ export * from './key-list.js';
 export { dueKeys, unprovenRevocations, findKey, foldName, keyTable, type KeyRow } from './key-table.js';
 export { allMembers, listMembers, memberTable, type MemberRow } from './member-table.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
+export {
+  countDeliveries,
+  dueDeliveries,
+  findChannel,
+  findDelivery,
+  listChannels,
+  listDeliveries,
+  notificationTable,
+  type ChannelRow,
+  type DeliveryRow,
+} from './notification-table.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';
 export {
