@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { catalogue } from '#libs/catalogue';
 import { startEmbeddedStore, type EmbeddedStore } from '#libs/embedded-store';
-import { EventLog } from '#libs/event-store';
+import { EventLog, RawEvents } from '#libs/event-store';
+import { users } from '#libs/identity';
 import type { RecordedFact } from '#libs/kernel';
 import { generateKey, keys } from '#libs/keys';
 import { Outgoing } from '#libs/outgoing';
 import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
-import { createLog, mintId, now, startPrivateRedis, type PrivateRedis } from '#libs/platform';
+import { createLog, mintId, now, randomBase62, startPrivateRedis, type PrivateRedis } from '#libs/platform';
 import { keyTable, notificationTable, ReadModels, registryTable } from '#libs/read-models';
 import { connectRedisForQueues, type Redis } from '#libs/redis';
 import { addChannel, createRegistry, registries, type Channel, type ChannelKind } from '#libs/registries';
@@ -141,6 +142,28 @@ export class NotificationFixture {
       expectedCountries: [],
     } as const;
     await this.applied(this.log.create(keys, id, generateKey(data), contextOf()));
+    return id;
+  }
+
+  /** A fact of a key of any type, as another release may have written it. */
+  async happens(key: string, type: string, data: object): Promise<void> {
+    const raw = new RawEvents(this.store.connectionString);
+    const { revision } = await this.log.read(keys, key);
+    const { actor, correlationId, commandId: id } = contextOf();
+    const metadata = { schemaVersion: 1, actor, correlationId, causationId: id };
+    const [bytes, about] = [data, metadata].map((part) => Buffer.from(JSON.stringify(part)));
+    await raw.append(`key-${key}`, revision + 1n, [
+      { id, type, isJson: true, data: bytes!, metadata: about! },
+    ]);
+    await raw.close();
+  }
+
+  async user(email: string): Promise<string> {
+    const id = `usr_${randomBase62(16)}`;
+    const seal = (text: string) => this.subjectKeys.seal(id, text, contextOf());
+    const sealed = { email: await seal(email), name: await seal('Anna') };
+    const data = { at: now(), ...sealed, emailIndex: 'ab'.repeat(32), createdBy: 'usr_a' };
+    await this.log.create(users, id, () => [{ type: 'UserRegistered' as const, data }], contextOf());
     return id;
   }
 
