@@ -59,6 +59,7 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   KeyRevoked: ['KeyGenerated'],
   KeyRevocationProven: ['KeyGenerated', 'KeyRevoked'],
   KeyExpired: ['KeyGenerated'],
+  KeyLeakReported: ['KeyGenerated'],
   UserInvited: ['UserRegistered'],
   UserPasswordChanged: ['UserRegistered'],
   UserDisabled: ['UserRegistered'],

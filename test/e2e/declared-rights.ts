@@ -34,6 +34,8 @@ export const RIGHT_OF: Readonly<Record<string, string | readonly [own: string, o
   'POST /v1/users/{id}/erase': 'administer',
   'POST /v1/users/{id}/invite': 'administer',
   'PUT /v1/users/{id}/administrator': 'administer',
+  'POST /v1/leaks': 'public',
+  'POST /v1/leaks/check': 'authenticated',
   'GET /v1/audit-log/key': 'authenticated',
   'POST /v1/registries': 'administer',
   'GET /v1/registries': 'authenticated',

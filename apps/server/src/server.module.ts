@@ -25,6 +25,7 @@ import { RevokeKeyHandler, RevokeKeyRoute } from './api/keys/revoke-key.js';
 import { SuspendKeyHandler, SuspendKeyRoute } from './api/keys/suspend-key.js';
 import { AddMemberHandler, AddMemberRoute } from './api/members/add-member.js';
 import { ChangeMemberHandler, ChangeMemberRoute } from './api/members/change-member.js';
+import { LEAK_PROVIDERS, LEAK_ROUTES } from './api/leaks/routes.js';
 import { ListMembersRoute } from './api/members/list-members.js';
 import { RemoveMemberHandler, RemoveMemberRoute } from './api/members/remove-member.js';
 import { AddHostHandler, AddHostRoute } from './api/registries/add-host.js';
@@ -55,6 +56,7 @@ export class ServerModule {
       controllers: [
         ...IDENTITY_ROUTES,
         ...CHANNEL_ROUTES,
+        ...LEAK_ROUTES,
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
@@ -64,6 +66,7 @@ export class ServerModule {
         ...parts,
         ...IDENTITY_PROVIDERS,
         ...CHANNEL_PROVIDERS,
+        ...LEAK_PROVIDERS,
         ...COMMAND_HANDLERS,
         ...REGISTRIES,
         KnownUser,

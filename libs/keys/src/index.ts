@@ -1,3 +1,4 @@
 export * from './catalogue.js';
 export * from './decisions.js';
 export * from './key.js';
+export * from './leaks.js';

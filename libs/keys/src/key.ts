@@ -77,8 +77,36 @@ export type KeyRevocationProven = Fact<
   }
 >;
 
+/** Encrypted under the key of the registry (`subject` is its id); libs/personal-data makes and opens it. */
+interface SealedUrl {
+  readonly subject: string;
+  readonly iv: string;
+  readonly ciphertext: string;
+  readonly commitment: string;
+}
+
+/** The key stood where it should not be. `proven`: with its true secret; else only its id was there, which is public. */
+export type KeyLeakReported = Fact<
+  'KeyLeakReported',
+  {
+    readonly at: string;
+    readonly registry: string;
+    /** Where, in the words of who reported it, such as `content`. */
+    readonly source: string;
+    readonly url: SealedUrl | null;
+    readonly proven: boolean;
+  }
+>;
+
 export type KeyFact =
-  KeyGenerated | KeyChanged | KeySuspended | KeyResumed | KeyRevoked | KeyExpired | KeyRevocationProven;
+  | KeyGenerated
+  | KeyChanged
+  | KeySuspended
+  | KeyResumed
+  | KeyRevoked
+  | KeyExpired
+  | KeyRevocationProven
+  | KeyLeakReported;
 
 /** A key that there is. Its traits are those of now; `generated` has those of its birth. */
 export interface ExistingKey extends KeyTraits {
@@ -88,6 +116,8 @@ export interface ExistingKey extends KeyTraits {
   readonly revokedAt: string | null;
   /** What proved that the revocation holds everywhere; null until then. */
   readonly proven: KeyRevocationProven['data'] | null;
+  /** The newest report of a leak; null: there was none. */
+  readonly leak: Pick<KeyLeakReported['data'], 'at' | 'proven'> | null;
 }
 export type KeyState = { readonly status: 'none' } | ExistingKey;
 
@@ -116,6 +146,8 @@ export const keys: StreamKind<KeyState, KeyFact> = {
         return isLiving(state) ? { ...state, status: 'expired', expiredAt: fact.data.at } : state;
       case 'KeyRevocationProven':
         return state.status === 'revoked' ? { ...state, proven: state.proven ?? fact.data } : state;
+      case 'KeyLeakReported':
+        return { ...state, leak: { at: fact.data.at, proven: fact.data.proven } };
       default:
         return unknownFact(fact, state);
     }
@@ -130,7 +162,15 @@ export function isLiving(state: ExistingKey): boolean {
 function born(data: KeyGenerated['data']): ExistingKey {
   const { name, description, labels, permission, expiresAt, repositories, networks } = data;
   const traits = { name, description, labels, permission, expiresAt, repositories, networks };
-  return { ...traits, status: 'active', generated: data, expiredAt: null, revokedAt: null, proven: null };
+  return {
+    ...traits,
+    status: 'active',
+    generated: data,
+    expiredAt: null,
+    revokedAt: null,
+    proven: null,
+    leak: null,
+  };
 }
 
 /** A type of a later release: it changes nothing here. The compiler proves that no known type ends up here. */

@@ -121,6 +121,10 @@ export const SETTINGS = {
     default: 'false',
     desc: '`true`: URLs that users name may lead to private and loopback addresses; `false`: they are refused',
   }),
+  LEAK_REPORT_KEYS: str({
+    default: undefined,
+    desc: 'public keys that sign reports of leaks, as JSON in the format of GitHub, or a file with it; unset = none is accepted',
+  }),
   METRICS_TOKEN: str({
     default: undefined,
     desc: 'closes `/metrics` to all but `Authorization: Bearer <this>`',
@@ -167,6 +171,8 @@ export class Settings {
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
   readonly allowPrivateTargets: boolean;
+  /** JSON, or the name of a file with it. */
+  readonly leakReportKeys: string | undefined;
   readonly metricsToken: string | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug';
 
@@ -198,6 +204,7 @@ export class Settings {
     this.smtpUrl = values.SMTP_URL;
     this.mailFrom = values.MAIL_FROM;
     this.allowPrivateTargets = values.ALLOW_PRIVATE_TARGETS === 'true';
+    this.leakReportKeys = values.LEAK_REPORT_KEYS;
     this.metricsToken = values.METRICS_TOKEN;
     this.logLevel = values.LOG_LEVEL;
   }

@@ -40,6 +40,8 @@ export function applyToKeyRow(rows: KeyRows, database: Database, event: Recorded
       return change({ status: 'expired' });
     case 'KeyRevoked':
       return change({ status: 'revoked', revoked_at: fact.data.at }, `status <> 'revoked'`);
+    case 'KeyLeakReported':
+      return;
     case 'KeyRevocationProven':
       return rows.proof && change(rows.proof, `status = 'revoked'`);
   }

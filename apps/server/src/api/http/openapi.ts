@@ -18,9 +18,11 @@ export function Operation(options: {
   summary: string;
   answer?: Type<unknown>;
   status?: number;
+  /** The answer is a list of it, without pages. */
+  isList?: boolean;
 }): MethodDecorator {
-  const { summary, answer, status = answer ? 200 : 204 } = options;
-  const shape = answer ? { type: answer } : {};
+  const { summary, answer, status = answer ? 200 : 204, isList = false } = options;
+  const shape = answer ? { type: answer, isArray: isList } : {};
   return applyDecorators(
     HttpCode(status),
     ApiOperation({ summary }),

@@ -43,6 +43,11 @@ export const PROBLEMS = {
     'Call from the same origin, or with an access token.',
   ),
   'plan-required': kind(403, 'Not in this plan', 'Ask an administrator to change the plan of the registry.'),
+  'report-not-signed': kind(
+    403,
+    'The report is not signed',
+    'Sign the body with a key that LEAK_REPORT_KEYS of the installation names.',
+  ),
   'host-not-proven': kind(
     403,
     'The host is not proven',
