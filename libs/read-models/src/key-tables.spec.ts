@@ -78,7 +78,7 @@ describe('the tables of keys and grants', () => {
         const id = `drk_${++number}`;
         happens(id, [generated, ...facts]);
         const state = [generated, ...facts].reduce(keys.evolve, keys.initial) as ExistingKey;
-        const { generated: _born, expiredAt: _at, proven: _proof, ...now } = state;
+        const { generated: _born, expiredAt: _at, proven: _proof, leak: _leak, ...now } = state;
         expect(findKey(database, registry, id)).toEqual({
           ...now, id, registry, createdAt: at(0), createdBy: 'usr_a', expectedCountries: ['DE'],
           born: expect.anything(),
