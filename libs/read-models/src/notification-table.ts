@@ -42,8 +42,10 @@ export interface DeliveryRow {
 
 /** What ids of deliveries are derived in. */
 const DELIVERIES = 'c2b5d3b4-44a5-4b4c-9a0e-6f4f0f8f3c1e';
-/** A target keeps so many deliveries that are over; the log keeps all. */
-const KEPT_PER_TARGET = 1_000;
+/** A channel keeps so many deliveries, and those that are still open; the log keeps all. */
+const KEPT_PER_CHANNEL = 1_000;
+/** A user keeps so many, open or not: without a mail server none is ever sent. */
+const KEPT_PER_USER = 100;
 const OPEN = `status IN ('pending', 'failed')`;
 
 /** Channels, and what is to be delivered to whom: for nodes with an API or a worker. */
@@ -120,9 +122,15 @@ function due(
      VALUES (?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?) ON CONFLICT DO NOTHING`,
     [id, registry, target, event, fact.position, at, event === TEST_EVENT ? 1 : 0, at],
   );
+  forgetOld(database, target);
+}
+
+function forgetOld(database: Database, target: string): void {
+  const isUser = target.startsWith('usr_');
+  const [kept, which] = isUser ? [KEPT_PER_USER, ''] : [KEPT_PER_CHANNEL, `AND NOT ${OPEN}`];
   database.run(
-    `DELETE FROM deliveries WHERE target = ? AND NOT ${OPEN} AND position <
-       (SELECT position FROM deliveries WHERE target = ? ORDER BY position DESC LIMIT 1 OFFSET ${KEPT_PER_TARGET})`,
+    `DELETE FROM deliveries WHERE target = ? ${which} AND position <=
+       (SELECT position FROM deliveries WHERE target = ? ORDER BY position DESC LIMIT 1 OFFSET ${kept})`,
     [target, target],
   );
 }
