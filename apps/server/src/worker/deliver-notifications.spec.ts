@@ -156,6 +156,24 @@ describe('the worker that delivers notifications', () => {
     expect(rowsOf(channel)[0]).toMatchObject({ event: 'key.revoked' });
   }, 20_000);
 
+  it('sends nothing that the log says was sent, although the tables of its node are behind', async () => {
+    const channel = await at.channel('webhook', receiver.url, { secret: secretOf('m') });
+    await revoke(await at.key());
+    const behind = await at.frozen();
+    at.worker(prefix());
+    await at.outcome('NotificationDelivered', channel);
+    await at.stopWorkers();
+    const late = at.worker(`${prefix()}late`, undefined, behind);
+    await late.reconcile();
+    const other = await at.channel('webhook', receiver.url, { secret: secretOf('n') });
+    await revoke(await at.key());
+    at.worker(`${prefix()}other`);
+    await at.outcome('NotificationDelivered', other);
+    await at.stopWorkers();
+    const ids = receiver.received.map(({ headers }) => headers['webhook-id']);
+    expect(ids.filter((id) => id === rowsOf(channel).at(-1)!.id)).toHaveLength(1);
+  }, 30_000);
+
   it('sends nothing again when the tables are built anew', async () => {
     const channel = await at.channel('webhook', receiver.url, { secret: secretOf('j') });
     const id = await at.key();

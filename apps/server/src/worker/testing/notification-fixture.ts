@@ -15,6 +15,7 @@ import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
 import { createLog, mintId, now, randomBase62, startPrivateRedis, type PrivateRedis } from '#libs/platform';
 import { keyTable, notificationTable, ReadModels, registryTable } from '#libs/read-models';
 import { connectRedisForQueues, type Redis } from '#libs/redis';
+import { Database } from '#libs/sqlite';
 import { addChannel, createRegistry, registries, type Channel, type ChannelKind } from '#libs/registries';
 import { temporaryDirectory } from '../../../../../test/support/temporary-directory.js';
 import { DeliverNotifications } from '../deliver-notifications.js';
@@ -79,6 +80,17 @@ export class NotificationFixture {
     });
     await models.follow();
     return models;
+  }
+
+  /** Tables as they are now, which nothing follows: of a node that is behind from now on. */
+  async frozen(): Promise<ReadModels> {
+    const database = new Database(':memory:');
+    for (const { schema } of PROJECTIONS) database.exec(schema);
+    const categories = new Set(PROJECTIONS.flatMap((projection) => projection.categories));
+    for (const fact of await this.log.readAllAfter(undefined, [...categories]))
+      for (const { categories: wanted, apply } of PROJECTIONS)
+        if (wanted.includes(fact.category)) apply(database, fact);
+    return { database } as ReadModels;
   }
 
   connect(): Redis {
