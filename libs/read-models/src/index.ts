@@ -11,10 +11,10 @@ export {
   findDelivery,
   listChannels,
   listDeliveries,
-  notificationTable,
   type ChannelRow,
   type DeliveryRow,
-} from './notification-table.js';
+} from './notification-rows.js';
+export { notificationTable } from './notification-table.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';
 export {

@@ -8,8 +8,8 @@ import {
   findDelivery,
   listChannels,
   listDeliveries,
-  notificationTable,
-} from './notification-table.js';
+} from './notification-rows.js';
+import { notificationTable } from './notification-table.js';
 import { hashTable, tablesOf } from './table-rows.js';
 
 const REGISTRY = 'reg_0000000000000001';
