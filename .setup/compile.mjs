@@ -5,11 +5,11 @@ import { root, run, step } from './steps.mjs';
 
 /** What the server and the command line run. */
 const application = { name: 'application', project: 'tsconfig.build.json', folders: ['apps', 'libs'] };
-/** The same and the programs of `npm run bench`. */
+/** The same and the programs of `npm run bench` and `npm run eval:…`. */
 const benchmarks = {
   name: 'benchmarks',
   project: '.setup/tsconfig.bench.json',
-  folders: ['apps', 'libs', 'test/bench'],
+  folders: ['apps', 'libs', 'test/bench', 'test/eval'],
 };
 
 export const ensureBuilt = () => compile(application);

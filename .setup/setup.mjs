@@ -1,4 +1,5 @@
 import { ensureBuilt } from './compile.mjs';
+import { ensureGeography } from './geography.mjs';
 import { ensurePackages } from './packages.mjs';
 import { ensurePrograms, programsOfStart, programsOfTest } from './programs.mjs';
 import { say } from './steps.mjs';
@@ -6,7 +7,12 @@ import { say } from './steps.mjs';
 /** Programs come first: without the right to install them there is nothing to wait a minute for. */
 async function ensure(programs) {
   const startedAt = performance.now();
-  const worked = [await ensurePrograms(programs), await ensurePackages(), await ensureBuilt()];
+  const worked = [
+    await ensurePrograms(programs),
+    await ensurePackages(),
+    await ensureBuilt(),
+    await ensureGeography(),
+  ];
   if (!worked.includes(true)) say(`set-up: nothing to do (${Math.round(performance.now() - startedAt)} ms)`);
 }
 

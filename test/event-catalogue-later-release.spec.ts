@@ -14,9 +14,10 @@ import { temporaryDirectory } from './support/temporary-directory.js';
 const at = '2026-01-05T09:30:00.000Z';
 const registry = 'reg_2Xb7Qm4TzR0aKd9P';
 
-/** A later release: it may freeze keys, and its KeyRevoked has a second version. */
+/** A later release: it may freeze keys, and its KeyRevoked has a third version. */
 type KeyFrozen = Fact<'KeyFrozen', { readonly at: string }>;
 type KeyPainted = Fact<'KeyPainted', { readonly at: string }>;
+const why = { cause: 'requested', reason: null } as const;
 type LaterFact = KeyFrozen | KeyPainted | KeyRevoked;
 const laterKeys: StreamKind<null, LaterFact> = {
   category: 'key',
@@ -36,9 +37,14 @@ const laterCatalogue = new Catalogue([
     KeyPainted: time,
     KeyRevoked: {
       ...time,
-      fields: { ...time.fields, registry: ['text', 'Of which.'] },
-      example: { at, registry },
-      upcasters: [(data) => ({ ...data })],
+      fields: {
+        ...time.fields,
+        registry: ['text', 'Of which.'],
+        cause: ['text', 'Why.'],
+        reason: ['object or null', 'Why.'],
+      },
+      example: { at, registry, ...why },
+      upcasters: [(data) => ({ ...data, ...why }), (data) => ({ ...data })],
     },
   }),
 ]);
@@ -60,7 +66,7 @@ async function generate(log: EventLog, id: string): Promise<bigint> {
 
 const frozen = (): LaterFact[] => [{ type: 'KeyFrozen', data: { at } }];
 const painted = (): LaterFact[] => [{ type: 'KeyPainted', data: { at } }];
-const revoked = (): LaterFact[] => [{ type: 'KeyRevoked', data: { at, registry } }];
+const revoked = (): LaterFact[] => [{ type: 'KeyRevoked', data: { at, registry, ...why } }];
 
 describe('a node that meets a fact of a later release', () => {
   let directory: ReturnType<typeof temporaryDirectory>;
@@ -106,7 +112,7 @@ describe('a node that meets a fact of a later release', () => {
 
   it.each([
     ['an unknown type that narrows access', frozen, 'event KeyFrozen v1'],
-    ['a later version of a type that does', revoked, 'event KeyRevoked v2'],
+    ['a later version of a type that does', revoked, 'event KeyRevoked v3'],
   ])('ends at %s: live, after a restart, and until a release that knows it starts', async (_, fact, what) => {
     const [first, second] = [`drk_${randomUUID()}`, `drk_${randomUUID()}`];
     await generate(later, first);

@@ -16,6 +16,7 @@ import { subjects } from '#libs/personal-data';
 import { findKey, findRegistry, grantTable, keyTable, registryTable } from '#libs/read-models';
 import { hosts, registries, slugs } from '#libs/registries';
 import { Database } from '#libs/sqlite';
+import { usage } from '#libs/usage';
 import { temporaryDirectory } from './support/temporary-directory.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -35,7 +36,7 @@ const versions = catalogue.types.flatMap(({ type, version }) =>
 );
 
 const kinds = Object.fromEntries(
-  [installation, slugs, hosts, registries, keys, leases, users, administrators, subjects, deliveries].map(
+  [installation, slugs, hosts, registries, keys, leases, users, administrators, subjects, usage, deliveries].map(
     (kind) => [kind.category, kind],
   ),
 ) as unknown as Record<string, StreamKind<unknown, Fact>>;
@@ -62,6 +63,7 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   KeyLeakReported: ['KeyGenerated'],
   UserInvited: ['UserRegistered'],
   UserPasswordChanged: ['UserRegistered'],
+  UserIdentityLinked: ['UserRegistered'],
   UserDisabled: ['UserRegistered'],
   UserEnabled: ['UserRegistered', 'UserDisabled'],
   UserErased: ['UserRegistered'],

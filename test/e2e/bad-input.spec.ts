@@ -152,7 +152,8 @@ describe('a list', () => {
     ['colour=red', 400, 'unknown-parameter'],
     ['__proto__=x', 400, 'unknown-parameter'],
     ['unusedSince=2020-01-01T00:00:00Z', 422, 'not-supported'],
-    ['asOf=2020-01-01T00:00:00Z', 422, 'not-supported'],
+    ['asOf=2020-01-01', 400, 'invalid-parameter'],
+    ['asOf=9999-01-01T00:00:00Z', 422, 'as-of-in-future'],
   ])('with ?%s is refused', async (query, status, code) => {
     await expectProblem(await server.api.call(`${KEYS}?${query}`), status, code);
   });

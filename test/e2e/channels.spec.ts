@@ -135,6 +135,34 @@ describe('a webhook channel', () => {
       expect(new Webhook(each).verify(body, headers as Record<string, string>)).toBeDefined();
   }, 40_000);
 
+  it('is made once by calls with one Idempotency-Key, and its secret is shown once', async () => {
+    const headers = { 'idempotency-key': 'channel-1' };
+    const body = { kind: 'webhook', name: 'Once', url: hookUrl };
+    const call = (more: object = {}) => server.api.call(CHANNELS, { headers, body: { ...body, ...more } });
+    const rivals = await Promise.all([call(), call(), call()]);
+    const later = await call();
+    const [made, ...again] = [...rivals, later].sort((a, b) => b.status - a.status);
+    const { secret, ...channel } = bodyOf<Channel>(made!, 201);
+    expect(secret).toMatch(/^whsec_/);
+    for (const answer of again)
+      expect(bodyOf(answer, 200)).toEqual({ ...channel, secret: null, code: 'secret-already-shown' });
+    expect((await call({ name: 'Other' })).status).toBe(422);
+    expect((await call({ url: 'http://127.0.0.1:1/' })).status).toBe(422);
+  });
+
+  it('has a version, and is changed only in the version that is named', async () => {
+    const channel = await webhook();
+    const shown = await server.api.call(`${CHANNELS}/${channel.id}`);
+    const headers = { 'if-match': shown.headers.etag };
+    const change = (name: string) =>
+      server.api.call(`${CHANNELS}/${channel.id}`, { method: 'PATCH', headers, body: { name } });
+    await webhook();
+    const changed = await change('First');
+    expect(changed.status).toBe(200);
+    expect((await change('Second')).status).toBe(412);
+    expect((await server.api.call(`${CHANNELS}/${channel.id}`)).headers.etag).toBe(changed.headers.etag);
+  });
+
   it('can be changed, switched off, and removed', async () => {
     const channel = await webhook();
     const changed = await act(channel.id, 'PATCH', {

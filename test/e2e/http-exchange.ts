@@ -1,6 +1,7 @@
 import { request, type Agent, type IncomingHttpHeaders } from 'node:http';
 import { request as requestOverTls } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { requireDocumented } from '../support/documented-answer.js';
 
 /** An answer longer awaited than this is a hang. */
 const EXCHANGE_LIMIT_MS = 20_000;
@@ -24,11 +25,19 @@ export interface Answer {
   readonly text: string;
 }
 
-/** Sends one request to a port of this machine and reads the whole answer. */
-export function exchange(
-  port: number,
-  { method, path, headers, body, agent, ca }: Exchange,
-): Promise<Answer> {
+/**
+ * Sends one request to a port of this machine and reads the whole answer. Rejects with the faults of an answer of the
+ * management API that is not what docs/openapi.json says: the test that asked fails.
+ */
+export async function exchange(port: number, asked: Exchange): Promise<Answer> {
+  const answer = await exchangeUnchecked(port, asked);
+  requireDocumented({ method: methodOf(asked), path: asked.path }, answer);
+  return answer;
+}
+
+/** The same without a look at the document. */
+function exchangeUnchecked(port: number, asked: Exchange): Promise<Answer> {
+  const { path, headers, body, agent, ca } = asked;
   const bytes = bytesOf(body);
   const framing = bytes && { 'content-type': 'application/json', 'content-length': String(bytes.length) };
   return new Promise((resolve, reject) => {
@@ -38,7 +47,7 @@ export function exchange(
       ...(ca !== undefined && { ca, servername: '' }),
       host: '127.0.0.1',
       port,
-      method: method ?? (bytes ? 'POST' : 'GET'),
+      method: methodOf(asked),
       path,
       headers: { ...framing, ...headers },
       agent: agent ?? false,
@@ -53,6 +62,10 @@ export function exchange(
     });
     sent.end(bytes);
   });
+}
+
+function methodOf({ method, body }: Exchange): string {
+  return method ?? (body === undefined ? 'GET' : 'POST');
 }
 
 function bytesOf(body: unknown): Buffer | undefined {

@@ -94,7 +94,13 @@ describe('a member', () => {
   it('is added, listed, changed and removed by an owner', async () => {
     const added = await add('owned', { userId: ben.userId, role: 'viewer' }, anna.api);
     const member = bodyOf<Member>(added, 201);
-    expect(member).toEqual({ userId: ben.userId, role: 'viewer', addedAt: expect.stringMatching(/Z$/) });
+    expect(member).toEqual({
+      userId: ben.userId,
+      name: 'ben',
+      email: 'ben@example.com',
+      role: 'viewer',
+      addedAt: expect.stringMatching(/Z$/),
+    });
     expect(added.headers['dockreg-position']).toMatch(/^\d+$/);
     expect(bodyOf(await add('owned', { userId: ben.userId, role: 'viewer' }), 200)).toEqual(member);
     expect(problem(await add('owned', { userId: ben.userId, role: 'admin' }))).toEqual([

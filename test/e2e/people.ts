@@ -1,7 +1,8 @@
 import { Api, bodyOf } from './api.js';
 import { exchange } from './http-exchange.js';
 
-const PASSWORD = 'correct horse battery';
+/** Of everybody who is registered here. */
+export const PASSWORD = 'correct horse battery';
 
 /** A user, with an access token that may do all that the user may. */
 export interface Person {

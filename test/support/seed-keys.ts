@@ -20,13 +20,20 @@ export function seededKey(number: number): { id: string; registry: string; isRev
   };
 }
 
-/** Appends `keys` keys, from number `first` on, as the server writes them (a quarter of them revoked); answers how many events that were. */
-export async function seedKeys(connectionString: string, keys: number, first = 0): Promise<number> {
+/**
+ * Appends `keys` keys, from number `first` on, as the server writes them (a quarter of them revoked), to a thousand registries
+ * or to the one given; answers how many events that were.
+ */
+export async function seedKeys(
+  connectionString: string,
+  keys: number,
+  { first = 0, registry }: { readonly first?: number; readonly registry?: string } = {},
+): Promise<number> {
   const log = new RawEvents(connectionString);
   const underWay = new Set<Promise<void>>();
   let events = 0;
   for (let number = first; number < first + keys; number++) {
-    const facts = factsOf(number);
+    const facts = factsOf(number, registry);
     events += facts.length;
     const append = log
       .append(`key-${seededKey(number).id}`, 0n, facts)
@@ -39,8 +46,9 @@ export async function seedKeys(connectionString: string, keys: number, first = 0
   return events;
 }
 
-function factsOf(number: number): NewRawEvent[] {
-  const { registry, isRevoked } = seededKey(number);
+function factsOf(number: number, only: string | undefined): NewRawEvent[] {
+  const { registry: own, isRevoked } = seededKey(number);
+  const registry = only ?? own;
   const secretHash = createHash('sha256').update(`secret-${number}`).digest('hex');
   const place = number % REGISTRIES;
   const isRestricted = number % RESTRICTED_EVERY === 0;

@@ -92,7 +92,7 @@ describe('dockreg backup and restore', () => {
     await writeOddities(running.raw);
     before = await everything(running.raw);
     // Written to while it is backed up.
-    const seeding = seedKeys(running.connectionString, 2_000, KEYS);
+    const seeding = seedKeys(running.connectionString, 2_000, { first: KEYS });
     const ran = await dockreg(dataDir, ['backup', file, '--json']);
     expect(ran).toMatchObject({ code: 0 });
     await seeding;

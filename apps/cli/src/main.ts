@@ -12,7 +12,7 @@ import { CliError, EXIT, UnusableInput } from './cli-error.js';
 import { declareRestored } from './declare-restored.js';
 import type { OutputOptions } from './output.js';
 import { projectionsRebuild, projectionsStatus, projectionsVerify } from './projections.js';
-import { restore } from './restore.js';
+import { restore, type RestoreOptions } from './restore.js';
 import { rotateMasterKey, type RotateOptions } from './rotate-master-key.js';
 import { serveStore } from './serve-store.js';
 import { verifyReceiptFile, type VerifyReceiptOptions } from './verify-receipt.js';
@@ -22,6 +22,10 @@ It works on the same settings as the server: EVENTSTORE_URL when it is set, else
 Exit codes: 0 = done, 1 = failed, or a receipt is not valid, 2 = the command line or the input cannot be used,
 3 = projections verify found a difference.`;
 
+const ERASURES_OPTION = [
+  '--erasures <files...>',
+  'who was erased since: DATA_DIR/erased-users of another directory, or later backups',
+] as const;
 const JSON_OPTION = ['--json', 'print one JSON object'] as const;
 
 /** The settings of the environment, with another data directory when one is given. */
@@ -46,13 +50,15 @@ function program(): Command {
     .command('restore')
     .description('put the events of a backup into an empty DATA_DIR; the server must be stopped')
     .argument('<file>', 'written by dockreg backup')
+    .option(...ERASURES_OPTION)
     .option(...JSON_OPTION)
-    .action((file: string, options: OutputOptions) => restore(settings(), file, options));
+    .action((file: string, options: RestoreOptions) => restore(settings(), file, options));
   dockreg
     .command('declare-restored')
     .description('say that the log was restored by other means; every server must be stopped')
+    .option(...ERASURES_OPTION)
     .option(...JSON_OPTION)
-    .action((options: OutputOptions) => declareRestored(settings(), options));
+    .action((options: RestoreOptions) => declareRestored(settings(), options));
   addMasterKeyCommand(dockreg, settings);
   addAuditCommands(dockreg);
   dockreg

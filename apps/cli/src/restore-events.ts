@@ -28,6 +28,8 @@ export interface BackupContents {
   readonly softDeleted: ReadonlySet<string>;
   /** Streams with metadata, or ended for ever: the store may keep less of them than the backup holds. */
   readonly described: ReadonlySet<string>;
+  /** Streams of which nothing is written; they are ended for ever. */
+  readonly left: ReadonlySet<string>;
 }
 
 export interface Restored {
@@ -37,10 +39,13 @@ export interface Restored {
   readonly digest: Buffer;
 }
 
-/** Reads and checks the whole backup. Throws BackupDamaged; touches nothing. */
-export async function contentsOf(file: string): Promise<BackupContents> {
+/** Reads and checks the whole backup. `left`: streams that are not to be restored. Throws BackupDamaged; touches nothing. */
+export async function contentsOf(
+  file: string,
+  left: ReadonlySet<string> = new Set(),
+): Promise<BackupContents> {
   const softDeleted = new Set<string>();
-  const described = new Set<string>();
+  const described = new Set(left);
   const { header, trailer } = await readBackup(file, (event) => {
     if (isTombstone(event)) described.add(event.stream);
     if (!METADATA_OF.test(event.stream)) return;
@@ -48,7 +53,7 @@ export async function contentsOf(file: string): Promise<BackupContents> {
     described.add(of);
     if (SOFT_DELETED.test(Buffer.from(event.data).toString('utf8'))) softDeleted.add(of);
   });
-  return { header, events: trailer.events, softDeleted, described };
+  return { header, events: trailer.events, softDeleted, described, left };
 }
 
 /**
@@ -64,12 +69,13 @@ export async function restoreEvents(
   const writer = new OrderedWriter(log);
   const meter = new ReplayMeter(BigInt(contents.header.head), show);
   const lateMetadata: RawEvent[] = [];
-  const ended: string[] = [];
+  const ended = new Set<string>();
   const digest = Buffer.alloc(DIGEST_BYTES);
   await readBackup(file, async (event) => {
     meter.applied(1, event.position);
     if (!contents.described.has(event.stream)) addDigest(digest, event);
-    if (isTombstone(event)) ended.push(event.stream);
+    if (contents.left.has(event.stream)) ended.add(event.stream);
+    else if (isTombstone(event)) ended.add(event.stream);
     else if (isLate(event, contents)) lateMetadata.push(event);
     else await writer.add(event);
   });

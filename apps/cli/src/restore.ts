@@ -6,15 +6,22 @@ import { EventLog, RawEvents } from '#libs/event-store';
 import type { Settings } from '#libs/platform';
 import { CliError } from './cli-error.js';
 import { restart } from './declare-restored.js';
+import { eraseAgain, erasedAgainText, knownErasures, subjectStream } from './erase-again.js';
 import { printResult, showing, type OutputOptions } from './output.js';
 import { eventsDirectory, lockOr } from './reach-log.js';
 import { contentsOf, isRestored, restoreEvents, type BackupContents } from './restore-events.js';
 
+export interface RestoreOptions extends OutputOptions {
+  /** Files that say who was erased since. */
+  readonly erasures?: readonly string[];
+}
+
 /**
  * `dockreg restore FILE`: the events of a backup in a DATA_DIR that has none. The whole file is read and checked first;
  * the store is filled beside and gets its name when it was read back and found equal, so that no server ever meets half.
+ * Whoever was erased after the backup is erased in it, and the key of their data is not even written.
  */
-export async function restore(settings: Settings, from: string, options: OutputOptions): Promise<void> {
+export async function restore(settings: Settings, from: string, options: RestoreOptions): Promise<void> {
   const file = resolve(from);
   if (!existsSync(file)) throw new CliError(`${file} does not exist.`);
   if (settings.eventStoreUrl !== undefined) {
@@ -22,18 +29,21 @@ export async function restore(settings: Settings, from: string, options: OutputO
       'EVENTSTORE_URL is set. A restore fills the embedded store of DATA_DIR; see docs/backup.md.',
     );
   }
-  const contents = await contentsOf(file);
+  const erased = await knownErasures(settings, options.erasures ?? []);
+  const contents = await contentsOf(file, new Set([...erased].map(subjectStream)));
   const unlock = lockOr(settings.dataDir, 'a restore needs the data directory for itself')!;
   try {
     const directory = eventsDirectory(settings);
     await refuseUnlessEmpty(directory);
-    const { logId, placeHolders } = await fill(`${directory}.restoring`, file, contents);
+    const { logId, placeHolders, erasedAgain } = await fill(`${directory}.restoring`, file, contents, erased);
     rmSync(directory, { recursive: true, force: true });
     renameSync(`${directory}.restoring`, directory);
     const { events, header } = contents;
-    const result = { file, dataDir: settings.dataDir, events, placeHolders, oldLogId: header.logId, logId };
+    const { dataDir } = settings;
+    const result = { file, dataDir, events, placeHolders, erasedAgain, oldLogId: header.logId, logId };
     printResult(options, result, [
-      `Restored ${events.toLocaleString('en')} events into ${settings.dataDir}, read them back and found them equal.`,
+      `Restored ${events.toLocaleString('en')} events into ${dataDir}, read them back and found them equal.`,
+      ...erasedAgainText(erasedAgain),
       `It is a new log now (${logId}): read models and jobs are made anew at the next start.`,
     ]);
   } finally {
@@ -61,7 +71,8 @@ async function fill(
   directory: string,
   file: string,
   contents: BackupContents,
-): Promise<{ logId: string; placeHolders: number }> {
+  erased: ReadonlySet<string>,
+): Promise<{ logId: string; placeHolders: number; erasedAgain: number }> {
   rmSync(directory, { recursive: true, force: true });
   const store = await startEmbeddedStore({ directory });
   const raw = new RawEvents(store.connectionString);
@@ -71,8 +82,9 @@ async function fill(
     if (!(await showing('Reading back', (show) => isRestored(raw, contents, restored, show)))) {
       throw new CliError(`What was read back is not what ${file} holds. Nothing was restored.`);
     }
+    const erasedAgain = await eraseAgain(log, erased);
     const logId = await restart(log, contents.header.logId);
-    return { logId, placeHolders: restored.placeHolders };
+    return { logId, placeHolders: restored.placeHolders, erasedAgain };
   } finally {
     await log.close();
     await raw.close();

@@ -1,5 +1,6 @@
 import { EventStoreUnavailable } from '#libs/event-store';
 import { Refusal } from '#libs/kernel';
+import { ErasedUsersUnusable } from '#libs/personal-data';
 import { AuditKeyUnusable, type Settings } from '#libs/platform';
 import { DirectoryLocked } from '#libs/sqlite';
 import { UnusableCertificate } from './gate/certificate.js';
@@ -28,6 +29,7 @@ export function explainStartError(error: unknown, settings: Settings): string {
     return `the event store does not answer${settings.eventStoreUrl === undefined ? '' : ' at EVENTSTORE_URL'}: ${cause}`;
   }
   if (error instanceof UnusableCertificate) return `${message}. Look at GATE_TLS_CERT and GATE_TLS_KEY.`;
+  if (error instanceof ErasedUsersUnusable) return `${message} Remove it: the next start writes it anew.`;
   if (error instanceof Refusal || error instanceof AuditKeyUnusable) return message;
   if (code === 'EADDRINUSE') return portInUse(error as { address?: string; port?: number }, settings);
   if (code === 'EADDRNOTAVAIL')

@@ -3,15 +3,21 @@ import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { VerifierKeyRoute } from './api/audit/verifier-key.js';
 import { CHANNEL_PROVIDERS, CHANNEL_ROUTES } from './api/channels/routes.js';
+import { ChangeFeed } from './api/changes/change-feed.js';
+import { ListChangesRoute } from './api/changes/list-changes.js';
+import { RecentChanges } from './api/changes/recent-changes.js';
+import { StreamChangesRoute } from './api/changes/stream-changes.js';
+import { FirstAnswer } from './api/http/first-answer.js';
 import { KnownUser } from './api/http/known-user.js';
+import { MinPositionGuard } from './api/http/min-position.js';
 import { Narrowed } from './api/http/narrowed.js';
+import { People } from './api/http/people.js';
 import { ProblemPages } from './api/http/problem-pages.js';
 import { ReadyGuard } from './api/http/ready-guard.js';
 import { Widened } from './api/http/widened.js';
 import { CallerGuard } from './api/identity/caller-guard.js';
 import { IDENTITY_PROVIDERS, IDENTITY_ROUTES } from './api/identity/routes.js';
 import { ChangeKeyHandler, ChangeKeyRoute } from './api/keys/change-key.js';
-import { FirstAnswer } from './api/keys/first-answer.js';
 import { GenerateKeyHandler, GenerateKeyRoute } from './api/keys/generate-key.js';
 import { KeyEventsRoute } from './api/keys/key-events.js';
 import { KeyOwnerGuard } from './api/keys/key-owner-guard.js';
@@ -22,11 +28,13 @@ import { Receipts } from './api/keys/receipts.js';
 import { ResumeKeyHandler, ResumeKeyRoute } from './api/keys/resume-key.js';
 import { RevokeKeysHandler, RevokeKeysRoute } from './api/keys/revoke-keys.js';
 import { RevokeKeyHandler, RevokeKeyRoute } from './api/keys/revoke-key.js';
+import { RevocationReasons } from './api/keys/revocation-reasons.js';
 import { SuspendKeyHandler, SuspendKeyRoute } from './api/keys/suspend-key.js';
 import { AddMemberHandler, AddMemberRoute } from './api/members/add-member.js';
 import { ChangeMemberHandler, ChangeMemberRoute } from './api/members/change-member.js';
 import { LEAK_PROVIDERS, LEAK_ROUTES } from './api/leaks/routes.js';
 import { ListMembersRoute } from './api/members/list-members.js';
+import { MemberViews } from './api/members/member-view.js';
 import { RemoveMemberHandler, RemoveMemberRoute } from './api/members/remove-member.js';
 import { AddHostHandler, AddHostRoute } from './api/registries/add-host.js';
 import { ChangePlanHandler, ChangePlanRoute } from './api/registries/change-plan.js';
@@ -60,7 +68,7 @@ export class ServerModule {
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
-        VerifierKeyRoute, ProblemPages,
+        VerifierKeyRoute, ProblemPages, ListChangesRoute, StreamChangesRoute,
       ], // prettier-ignore
       providers: [
         ...parts,
@@ -70,13 +78,19 @@ export class ServerModule {
         ...COMMAND_HANDLERS,
         ...REGISTRIES,
         KnownUser,
+        MemberViews,
+        People,
         Narrowed,
         Widened,
         ProveRevocation,
         Receipts,
         FirstAnswer,
         KeyViews,
+        RecentChanges,
+        ChangeFeed,
+        RevocationReasons,
         { provide: APP_GUARD, useClass: ReadyGuard },
+        { provide: APP_GUARD, useClass: MinPositionGuard },
         { provide: APP_GUARD, useClass: CallerGuard },
         { provide: APP_GUARD, useClass: KeyOwnerGuard },
       ],

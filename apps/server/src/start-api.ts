@@ -3,7 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { EventLog } from '#libs/event-store';
 import { IdentityModel } from '#libs/identity';
-import { SubjectKeys } from '#libs/personal-data';
+import { ErasedUsers, erasedUsersFile, SubjectKeys } from '#libs/personal-data';
 import { AuditKey, LOG, now, readAuditKey, Settings } from '#libs/platform';
 import { ReadModels } from '#libs/read-models';
 import { Redis } from '#libs/redis';
@@ -18,6 +18,9 @@ import { Installation } from './installation.js';
 import { Membership } from './membership/membership.js';
 import { ServerModule } from './server.module.js';
 import type { Core } from './start-core.js';
+
+/** Requests under way may go on for so long when the process ends: a revocation waits about 3 s for a gate that is silent. */
+const DRAIN_MS = 3_500;
 
 export interface StartedApi {
   readonly url: string;
@@ -35,7 +38,11 @@ export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boo
   const { settings, installation, eventLog, closers, log } = core;
   const feed = core.identity!;
   const subjectKeys = new SubjectKeys(eventLog, await openMasterKey(settings, eventLog, log), now);
-  feed.whenErased((user) => subjectKeys.forget(user));
+  const erasedUsers = new ErasedUsers(erasedUsersFile(settings.dataDir));
+  feed.whenErased((user) => {
+    subjectKeys.forget(user);
+    keepErased(user, erasedUsers, log);
+  });
   const users = new Users(feed.model, subjectKeys);
   const gateAddress = new GateAddress(settings.gatePort);
   const parts = [
@@ -45,15 +52,13 @@ export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boo
     value(SubjectKeys, subjectKeys), value(Users, users), value(ReportKeys, new ReportKeys(settings)),
     { provide: LOG, useValue: log },
   ]; // prettier-ignore
-  const app = await NestFactory.create<NestFastifyApplication>(ServerModule.on(parts), apiAdapter(), {
-    bodyParser: false,
-    logger: false,
-    abortOnError: false,
-  });
+  const options = { bodyParser: false, logger: false, abortOnError: false } as const;
+  const adapter = apiAdapter({ trustedProxies: settings.trustedProxies });
+  const app = await NestFactory.create<NestFastifyApplication>(ServerModule.on(parts), adapter, options);
   await configureApi(app, log);
   core.operations(app.getHttpAdapter().getInstance());
   await app.listen(settings.apiPort, settings.apiHost);
-  closers.add('management API', () => app.close());
+  closers.add('management API', () => app.close(), DRAIN_MS);
   const bootstrap = new BootstrapAdministrator({ settings, eventLog, installation, users, log, isTerminal });
   let firstPassword: string | undefined;
   return {
@@ -63,6 +68,15 @@ export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boo
     complete: () => erase(feed.model, subjectKeys, core),
     firstPassword: () => firstPassword,
   };
+}
+
+/** The list is for a restore; whatever keeps it from being written, the user is erased, and the next start writes what it lacks. */
+function keepErased(user: string, erasedUsers: ErasedUsers, log: Core['log']): void {
+  try {
+    erasedUsers.keep(user);
+  } catch (error) {
+    log.warn({ user, error: String(error) }, 'the list of erased users was not written');
+  }
 }
 
 async function erase(model: IdentityModel, subjectKeys: SubjectKeys, { eventLog, log }: Core): Promise<void> {

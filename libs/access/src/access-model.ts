@@ -175,6 +175,12 @@ export class AccessModel {
     return row !== -1 && this.grants.restrictionsOf(row)?.reaches(repository) !== false;
   }
 
+  /** The registry of a key that is known, whatever its state. */
+  registryOfKey(keyId: string): string | undefined {
+    const row = this.grants.find(keyId);
+    return row === -1 ? undefined : this.grants.registryOf(row);
+  }
+
   /** Drops the keys that ended more than ENDED_KEYS_KEPT_MS before `now` (ms since the epoch); returns their number. */
   forgetEnded(now: number): number {
     return this.grants.forgetEndedBefore(now - ENDED_KEYS_KEPT_MS);

@@ -5,6 +5,7 @@ import { leaseFacts } from '#libs/lease';
 import { deliveryFacts } from '#libs/notifications';
 import { subjectFacts } from '#libs/personal-data';
 import { registryFacts, reservationFacts } from '#libs/registries';
+import { usageFacts } from '#libs/usage';
 
 /** Every event type of this release. A new domain library adds its facts here, for the server and the command line alike. */
 export const catalogue = new Catalogue([
@@ -16,4 +17,5 @@ export const catalogue = new Catalogue([
   ...administratorFacts,
   ...subjectFacts,
   ...deliveryFacts,
+  ...usageFacts,
 ]);

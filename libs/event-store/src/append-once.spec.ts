@@ -96,7 +96,7 @@ describe('a stream that keeps its newest events only', () => {
     (await log.readStream('$$counter-a')).map(({ revision, data }) => [revision, data]);
 
   it('drops the older ones, and its revisions go on', async () => {
-    await log.keepNewest(counters, 'a', 1);
+    await log.keepOnly(counters, 'a', { $maxCount: 1 });
     const positions: bigint[] = [];
     for (let n = 0; n < 3; n++) positions.push((await appendOnce('a')).position);
     const left = await log.readStream('counter-a');
@@ -105,10 +105,10 @@ describe('a stream that keeps its newest events only', () => {
   });
 
   it('is told so once, however many ask for it at once', async () => {
-    await Promise.all([1, 2, 3, 4].map(() => log.keepNewest(counters, 'a', 1)));
-    await log.keepNewest(counters, 'a', 1);
+    await Promise.all([1, 2, 3, 4].map(() => log.keepOnly(counters, 'a', { $maxCount: 1 })));
+    await log.keepOnly(counters, 'a', { $maxCount: 1 });
     expect(await metadata()).toEqual([[0n, { $maxCount: 1 }]]);
-    await log.keepNewest(counters, 'a', 2);
+    await log.keepOnly(counters, 'a', { $maxCount: 2 });
     expect(await metadata()).toEqual([[1n, { $maxCount: 2 }]]);
   });
 
@@ -116,12 +116,12 @@ describe('a stream that keeps its newest events only', () => {
     const client = KurrentDBClient.connectionString(store.connectionString());
     await client.setStreamMetadata('counter-a', { owner: 'somebody' });
     await client.dispose();
-    await log.keepNewest(counters, 'a', 1);
+    await log.keepOnly(counters, 'a', { $maxCount: 1 });
     expect(await metadata()).toEqual([[1n, { owner: 'somebody', $maxCount: 1 }]]);
   });
 
   it('is resumed after an event that it has dropped since, by a subscription and by a replay', async () => {
-    await log.keepNewest(counters, 'a', 1);
+    await log.keepOnly(counters, 'a', { $maxCount: 1 });
     const seen: [string, number][] = [];
     const add = async (id: string, by: number) =>
       (await log.appendOnce(counters, id, count(by)()[0]!, command(), 1_000)).position;

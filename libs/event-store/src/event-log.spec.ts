@@ -6,6 +6,7 @@ import { command, count, counterCatalogue, counters, type Counted } from '../../
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js';
 import { EventLog } from './event-log.js';
 import { startLog } from './installation-log.js';
+import { newestRevision } from './stream-read.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 
@@ -70,6 +71,34 @@ describe('the event log on the embedded store', () => {
     };
     await expect(log.transact(counters, id, refuse, command())).rejects.toThrow(Refusal);
     expect((await log.read(counters, id)).revision).toBe(-1n);
+  });
+
+  it('asks what a caller requires of every version that it decides on, and appends nothing against it', async () => {
+    const id = randomUUID();
+    await log.create(counters, id, count(1), command());
+    const atFirst = ({ revision }: { revision: bigint }) => {
+      if (revision !== 0n) throw new Refusal('conflict', 'it is another one');
+    };
+    const sent = Array.from({ length: 8 }, () => log.transact(counters, id, count(1), command(), atFirst));
+    const outcomes = await Promise.allSettled(sent);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect((await log.read(counters, id)).state).toBe(2);
+  });
+
+  it('tells all facts of a stream with their places, and the end of the log', async () => {
+    const id = randomUUID();
+    await log.create(counters, id, count(1), command());
+    const { history, position } = await log.transact(
+      counters,
+      id,
+      () => [...count(2)(), ...count(3)()],
+      command(),
+    );
+    expect(history.map(({ data, revision }) => [data, revision])).toEqual(
+      (await log.read(counters, id)).events.map(({ data, revision }) => [data, revision]),
+    );
+    expect(newestRevision(history, ({ revision }) => revision < 2n)).toBe(1n);
+    expect(await log.head()).toBe(position);
   });
 
   it('stores who, why, from where and that a fact narrows access', async () => {

@@ -20,35 +20,16 @@ import {
 } from './errors.js';
 import { eventId } from './event-id.js';
 import { worst, type EventLogHealth } from './health.js';
-import type { Page } from './reads.js';
-import { keepNewest } from './retention.js';
+
+import { retain, type Retention } from './retention.js';
 import { retry } from './retry.js';
+import { historyOf, readToEnd, type StreamRead, type Transacted } from './stream-read.js';
 import { Subscription, type SubscriptionHandler } from './subscription.js';
 
 /** Events of one page of `$all`: the client decodes about 50,000 a second, so a page is some 40 ms of one core. */
 const ALL_PAGE = 2_048;
-const STREAM_PAGE = 512;
 /** Somebody else wrote to the stream this often in a row: more is a fault, not a race. */
 const CONFLICTS_MAX = 20;
-
-export interface Transacted<State, F extends Fact> {
-  /** The state with the new facts folded in. */
-  readonly state: State;
-  /** What was appended by this call; empty when the decision was that nothing needs to happen. */
-  readonly facts: readonly F[];
-  /** Commit position of the stream's newest event: a reader that has applied it knows all of `state`. */
-  readonly position: bigint;
-  /** Revision of the stream's newest event. */
-  readonly revision: bigint;
-}
-
-export interface StreamRead<State> {
-  readonly state: State;
-  /** -1 when the stream does not exist. */
-  readonly revision: bigint;
-  readonly position: bigint;
-  readonly events: readonly RecordedFact[];
-}
 
 /**
  * The log, as the rest of the program sees it. Safe for concurrent use. Facts come in the newest version of their type
@@ -87,19 +68,22 @@ export class EventLog {
 
   /**
    * Reads the stream, decides, appends at the revision read; when somebody else wrote in between, it reads and decides
-   * again. Throws the decision's Refusal, or EventStoreUnavailable.
+   * again. `require` looks at what was read before each decision, and throws when that is not what the caller wants
+   * changed. Throws its Refusal, or the decision's, or EventStoreUnavailable.
    */
   async transact<State, F extends Fact>(
     kind: StreamKind<State, F>,
     id: string,
     decision: Decision<State, F>,
     context: CommandContext,
+    require?: (read: StreamRead<State>) => void,
   ): Promise<Transacted<State, F>> {
     for (let attempt = 1; ; attempt++) {
       const read = await this.read(kind, id);
+      require?.(read);
       const facts = decision(read.state);
-      if (facts.length === 0)
-        return { state: read.state, facts, position: read.position, revision: read.revision };
+      const { state, events: history, position, revision } = read;
+      if (facts.length === 0) return { state, history, facts, position, revision };
       try {
         return await this.appendDecided(kind, id, read, facts, context);
       } catch (error) {
@@ -148,15 +132,34 @@ export class EventLog {
   }
 
   /**
-   * Makes the store keep only the newest `count` events of a stream, which need not exist yet; does nothing when it does so
-   * already. Once the answer has resolved, what is appended is kept so.
+   * Appends facts to a stream that this process alone writes, at the revision that it knows (-1: the stream is new). Made
+   * again with the same `context` and facts it stores nothing twice. Throws EventStoreUnavailable, and RevisionConflict when
+   * somebody else writes there after all.
    */
-  async keepNewest(
+  async extend<State, F extends Fact>(
+    kind: StreamKind<State, F>,
+    id: string,
+    revision: bigint,
+    facts: readonly F[],
+    context: CommandContext,
+  ): Promise<Appended> {
+    const stream = streamName(kind.category, id);
+    const events = facts.map((fact, index) =>
+      encode(eventId(context.commandId, stream, index, fact), fact, this.metadata(kind, fact, context)),
+    );
+    return this.append(stream, events, expectedAt(revision));
+  }
+
+  /**
+   * Makes the store keep only the newest events of a stream, or the young ones; the stream need not exist yet. Does nothing
+   * when it does so already. Once the answer has resolved, what is appended is kept so.
+   */
+  async keepOnly(
     kind: Pick<StreamKind<never, Fact>, 'category'>,
     id: string,
-    count: number,
+    retention: Retention,
   ): Promise<void> {
-    await keepNewest(this.connection, streamName(kind.category, id), count);
+    await retain(this.connection, streamName(kind.category, id), retention);
   }
 
   /** Destroys a stream for good: nothing can be read from it or appended to it again. Of a stream that is gone, it does nothing. */
@@ -167,7 +170,7 @@ export class EventLog {
 
   /** All events of a stream, and the state they fold into. Throws LaterRelease when that state could lack something. */
   async read<State, F extends Fact>(kind: StreamKind<State, F>, id: string): Promise<StreamRead<State>> {
-    const { facts: events, last } = await this.readToEnd(streamName(kind.category, id));
+    const { facts: events, last } = await readToEnd(this.connection.reads, streamName(kind.category, id));
     this.catalogue.refuseUnreadable(events);
     const state = events.reduce((folded, event) => kind.evolve(folded, event as unknown as F), kind.initial);
     return { state, revision: last?.revision ?? -1n, position: last?.position ?? 0n, events };
@@ -175,7 +178,7 @@ export class EventLog {
 
   /** All events of a stream, oldest first, understood or not; empty when it does not exist. */
   async readStream(stream: string): Promise<readonly RecordedFact[]> {
-    return (await this.readToEnd(stream)).facts;
+    return (await readToEnd(this.connection.reads, stream)).facts;
   }
 
   /**
@@ -212,6 +215,11 @@ export class EventLog {
     }
   }
 
+  /** Commit position of the newest event of all, of whatever category; undefined when the log is empty. */
+  async head(): Promise<bigint | undefined> {
+    return retry('read the head', () => this.connection.reads.head());
+  }
+
   /** Delivers every event after a position, in order, for ever, across reconnects. Close the answer to end it. */
   subscribe(
     after: bigint | undefined,
@@ -238,20 +246,6 @@ export class EventLog {
     await this.connection.close();
   }
 
-  private async readToEnd(stream: string): Promise<{ facts: RecordedFact[]; last: Page['last'] }> {
-    const facts: RecordedFact[] = [];
-    let last: Page['last'];
-    for (;;) {
-      const from = (last?.revision ?? -1n) + 1n;
-      const page = await retry(`read ${stream}`, () =>
-        this.connection.reads.stream(stream, from, STREAM_PAGE),
-      );
-      facts.push(...page.facts);
-      last = page.last ?? last;
-      if (page.isLast || !page.last) return { facts, last };
-    }
-  }
-
   private async appendDecided<State, F extends Fact>(
     kind: StreamKind<State, F>,
     id: string,
@@ -259,12 +253,9 @@ export class EventLog {
     facts: readonly F[],
     context: CommandContext,
   ): Promise<Transacted<State, F>> {
-    const stream = streamName(kind.category, id);
-    const events = facts.map((fact, index) =>
-      encode(eventId(context.commandId, stream, index, fact), fact, this.metadata(kind, fact, context)),
-    );
-    const appended = await this.append(stream, events, expectedAt(read.revision));
-    return { state: facts.reduce(kind.evolve, read.state), facts, ...appended };
+    const appended = await this.extend(kind, id, read.revision, facts, context);
+    const history = historyOf(read.events, facts, appended.revision);
+    return { state: facts.reduce(kind.evolve, read.state), history, facts, ...appended };
   }
 
   private async append(

@@ -1,7 +1,7 @@
 export { Catalogue, LaterRelease } from './catalogue.js';
 export { isDeletedStream, RevisionConflict, EventStoreUnavailable } from './errors.js';
 export type { CommandContext } from './command-context.js';
-export { EventLog, type StreamRead, type Transacted } from './event-log.js';
+export { EventLog } from './event-log.js';
 export type { Appended } from './connection.js';
 export type { EventLogHealth, PartHealth } from './health.js';
 export { installation, readLogId, restartLog, startLog } from './installation-log.js';
@@ -15,3 +15,4 @@ export {
   type RawEvent,
 } from './raw-events.js';
 export type { Subscription, SubscriptionHandler } from './subscription.js';
+export { newestRevision, type PlacedFact, type StreamRead, type Transacted } from './stream-read.js';

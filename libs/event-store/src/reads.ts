@@ -1,4 +1,6 @@
 import {
+  BACKWARDS,
+  END,
   FORWARDS,
   KurrentDBClient,
   START,
@@ -70,6 +72,16 @@ export class Reads {
     return this.page('read all', limit, (client) =>
       client.readAll({ fromPosition, maxCount: limit, direction: FORWARDS, ...filter }),
     );
+  }
+
+  /** Commit position of the newest event of all streams; undefined when there is none. */
+  async head(): Promise<bigint | undefined> {
+    // Backwards from the end: the other two ways round are read in the wrong direction (defect 7).
+    const newest = await this.drained('read the head', (client) =>
+      client.readAll({ fromPosition: END, maxCount: 1, direction: BACKWARDS }),
+    );
+    const { event, link } = newest[0] ?? {};
+    return (link ?? event)?.position?.commit;
   }
 
   /** Another call has found nobody: the next read asks first whether the store answers. */

@@ -7,19 +7,20 @@ import { retry } from './retry.js';
 /** Several may set it at once; each conflict means that one of them has. */
 const CONFLICTS_MAX = 20;
 
-/**
- * Sets `$maxCount` in the metadata of a stream, unless it stands there: the store hides and drops all but the newest
- * `count` events. Other metadata stays. The stream itself need not exist yet.
- */
-export async function keepNewest(connection: Connection, stream: string, count: number): Promise<void> {
+/** The store hides and drops all but the newest so many events, or those older than so many seconds. */
+export type Retention = { readonly $maxCount: number } | { readonly $maxAge: number };
+
+/** Sets it in the metadata of a stream, unless it stands there. Other metadata stays. The stream itself need not exist yet. */
+export async function retain(connection: Connection, stream: string, retention: Retention): Promise<void> {
+  const [[name, value]] = Object.entries(retention) as [[string, number]];
   const metadataStream = `$$${stream}`;
   let expected: ExpectedRevision = 'no_stream';
-  let others = {};
+  let others: Readonly<Record<string, unknown>> = {};
   for (let attempt = 1; ; attempt++) {
     const event = jsonEvent({
       id: randomUUID(),
       type: '$metadata',
-      data: { ...others, $maxCount: count },
+      data: { ...others, ...retention },
     });
     const at = expected;
     try {
@@ -32,8 +33,8 @@ export async function keepNewest(connection: Connection, stream: string, count: 
     const { facts, last } = await retry(`read ${metadataStream}`, () =>
       connection.reads.stream(metadataStream, 0n, 1),
     );
-    others = facts[0]?.data ?? {};
-    if ('$maxCount' in others && others.$maxCount === count) return;
+    others = (facts[0]?.data ?? {}) as typeof others;
+    if (others[name] === value) return;
     expected = last?.revision ?? 'no_stream';
   }
 }

@@ -39,3 +39,8 @@ export function withdrawAdministrator(user: string, at: string): Decision<Admini
     return [{ type: 'AdministratorWithdrawn', data: { at, user } }];
   };
 }
+
+/** The last one too: whoever is erased administers nothing. Without any, the next start names one by its settings. */
+export function withdrawErased(user: string, at: string): Decision<Administrators, AdministratorFact> {
+  return (state) => (state.has(user) ? [{ type: 'AdministratorWithdrawn', data: { at, user } }] : []);
+}

@@ -49,6 +49,22 @@ export const userFacts = describeFacts([users], {
     },
     example: { at: '2026-01-05T09:10:00.000Z', password: EXAMPLE_SEALED },
   },
+  UserIdentityLinked: {
+    description:
+      'The user signs in through an issuer of OpenID Connect from now on; what was an invitation no longer holds.',
+    fields: {
+      at: [
+        'time',
+        'When it was linked: at the first sign-in, by an e-mail address that the issuer had verified.',
+      ],
+      issuer: ['text', 'Issuer identifier, a URL.'],
+      subjectIndex: [
+        'text',
+        'HMAC-SHA-256 of the issuer and its id for the user, in hex: what a sign-in looks up.',
+      ],
+    },
+    example: { at: '2026-01-06T09:00:00.000Z', issuer: 'https://id.example.com', subjectIndex: HASH },
+  },
   UserDisabled: {
     description: 'The user can do nothing any more: sessions and access tokens are refused.',
     fields: { at: ['time', 'When.'] },
@@ -91,7 +107,7 @@ export const userFacts = describeFacts([users], {
     example: { at: '2026-01-07T09:00:00.000Z', token: 'drm_4TzR0aKd9P2Xb7Qm' },
   },
   UserSignedIn: {
-    description: 'The user signed in with the password. Recorded once an hour at most.',
+    description: 'The user signed in. Recorded once an hour at most.',
     fields: { at: ['time', 'When.'] },
     example: { at: '2026-01-05T09:11:00.000Z' },
   },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { EMAIL_PATTERN, emailIndex, foldEmail } from './email.js';
+import { EMAIL_PATTERN, emailIndex, foldEmail, subjectIndex } from './email.js';
 
 const key = Buffer.alloc(32, 1);
 
@@ -13,6 +13,12 @@ describe('an e-mail address', () => {
     expect(emailIndex(key, 'anna@example.com')).toMatch(/^[0-9a-f]{64}$/);
     expect(emailIndex(Buffer.alloc(32, 2), 'anna@example.com')).not.toBe(emailIndex(key, 'anna@example.com'));
     expect(emailIndex(key, 'anne@example.com')).not.toBe(emailIndex(key, 'anna@example.com'));
+  });
+
+  it('of an issuer and its subject are told apart where they meet', () => {
+    const key = Buffer.alloc(32, 1);
+    expect(subjectIndex(key, 'https://a', 'b')).toMatch(/^[0-9a-f]{64}$/);
+    expect(subjectIndex(key, 'https://a', 'b')).not.toBe(subjectIndex(key, 'https://ab', ''));
   });
 
   it('has one @ between two parts, and nothing that cannot be seen', () => {

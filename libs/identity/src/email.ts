@@ -11,6 +11,16 @@ export function foldEmail(email: string): string {
   return email.trim().normalize('NFKC').toLowerCase();
 }
 
+/**
+ * What stands in the log in the place of whom an issuer of OpenID Connect names: HMAC-SHA-256 of issuer and subject id, hex.
+ * `key` as for emailIndex, and another one.
+ */
+export function subjectIndex(key: Uint8Array, issuer: string, subject: string): string {
+  return createHmac('sha256', key)
+    .update(JSON.stringify([issuer, subject]))
+    .digest('hex');
+}
+
 /** What stands in the log in the place of an address: HMAC-SHA-256 of the folded address, hex. `key`: 32 bytes that only API nodes have. */
 export function emailIndex(key: Uint8Array, email: string): string {
   return createHmac('sha256', key).update(foldEmail(email)).digest('hex');

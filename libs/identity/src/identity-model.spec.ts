@@ -45,6 +45,23 @@ describe('a session', () => {
     expect(model.bySession('usr_a', credential)).toBeUndefined();
   });
 
+  it('of a user without a password is of the first identity, until there is a password', () => {
+    happens('user', 'usr_b', 'UserRegistered', { emailIndex: 'of usr_b' });
+    const link = () => happens('user', 'usr_b', 'UserIdentityLinked', { issuer: 'i', subjectIndex: 'x' });
+    const first = link();
+    link();
+    expect(model.credentialOf('usr_b')).toBe(first);
+    expect(model.bySession('usr_b', first)).toBeDefined();
+    happens('user', 'usr_b', 'UserPasswordChanged', { password: sealed });
+    expect(model.bySession('usr_b', first)).toBeUndefined();
+  });
+
+  it('outlives another identity of its user', () => {
+    const credential = model.credentialOf('usr_a')!;
+    happens('user', 'usr_a', 'UserIdentityLinked', { issuer: 'i', subjectIndex: 'x' });
+    expect(model.bySession('usr_a', credential)).toBeDefined();
+  });
+
   it.each(['UserDisabled', 'UserErased'])('is over with %s, and there is no new one', (type) => {
     const credential = model.credentialOf('usr_a')!;
     happens('user', 'usr_a', type);

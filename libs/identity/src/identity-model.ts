@@ -121,13 +121,19 @@ export class IdentityModel {
     return { user, token: { id, role, registry } };
   }
 
-  /** The principal of a session that was opened when the user's newest password stood at `credential`. */
+  /** The principal of a session that was opened when the user's newest credential stood at `credential`. */
   bySession(user: string, credential: bigint): Principal | undefined {
     const holds = this.isActive(user) && this.#credentials.get(user) === credential;
     return holds ? { user, token: undefined } : undefined;
   }
 
-  /** What a session that is opened now carries: the position of the user's newest password. */
+  /** Whether an access token that was proven before holds at `now` (ms since the epoch), and its user can sign in. */
+  stillHolds({ user, token }: Principal, now: number): boolean {
+    const known = token && this.#users.get(user)?.tokens[token.id];
+    return known !== undefined && this.#holds(known, now) && this.isActive(user);
+  }
+
+  /** What a session that is opened now carries: the position of the user's newest password, else of the first identity. */
   credentialOf(user: string): bigint | undefined {
     return this.isActive(user) ? this.#credentials.get(user) : undefined;
   }
@@ -183,6 +189,7 @@ export class IdentityModel {
     if (fact.type === 'UserRegistered') this.#byEmail.set(fact.data.emailIndex, id);
     if (fact.type === 'UserErased') this.#byEmail.delete(state.registered.emailIndex);
     if (fact.type === 'UserPasswordChanged') this.#credentials.set(id, position);
+    if (fact.type === 'UserIdentityLinked' && !this.#credentials.has(id)) this.#credentials.set(id, position);
     if (fact.type === 'AccessTokenIssued') this.#tokenOwners.set(fact.data.token, id);
     if (fact.type === 'AccessTokenRevoked') this.#tokenOwners.delete(fact.data.token);
   }

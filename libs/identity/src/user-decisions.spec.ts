@@ -5,6 +5,7 @@ import {
   administrators,
   grantAdministrator,
   withdrawAdministrator,
+  withdrawErased,
 } from './administrators.js';
 import { users, type SealedText, type UserFact } from './user.js';
 import {
@@ -15,6 +16,7 @@ import {
   eraseUser,
   inviteAgain,
   issueToken,
+  linkIdentity,
   recordSignIn,
   registerUser,
   revokeToken,
@@ -52,7 +54,42 @@ const token = {
 };
 const issued: UserFact = { type: 'AccessTokenIssued', data: token };
 const ended: UserFact = { type: 'AccessTokenRevoked', data: { at: latest, token: 'drm_a' } };
+const identity = { at: later, issuer: 'https://id.example.com', subjectIndex: 'x' };
+const linked: UserFact = { type: 'UserIdentityLinked', data: identity };
 const active = [registered, password(at)];
+
+describe('linking an identity', () => {
+  it('opens the account of an invited user, whose invitation is void from then on', () => {
+    given(users, [registered, invited]).when(linkIdentity(identity)).then([linked]);
+    const { state } = given(users, [registered, invited, linked]);
+    expect(state).toMatchObject({ status: 'active', invitation: null, password: null });
+    given(users, [registered, invited, linked])
+      .when(inviteAgain({ at: later, ...link }))
+      .refuses('conflict');
+  });
+  it('stays quiet when it is linked already', () =>
+    given(users, [...active, linked])
+      .when(linkIdentity({ ...identity, at: latest }))
+      .quiet());
+  it('refuses another subject of the same issuer, and takes one of another issuer', () => {
+    given(users, [...active, linked])
+      .when(linkIdentity({ ...identity, subjectIndex: 'y' }))
+      .refuses('conflict');
+    const other = { ...identity, issuer: 'https://other.example.com' };
+    given(users, [...active, linked])
+      .when(linkIdentity(other))
+      .then([{ type: 'UserIdentityLinked', data: other }]);
+  });
+  it.each<[string, UserFact[], string]>([
+    ['a disabled user', [...active, disabled], 'conflict'],
+    ['an erased user', [...active, erased], 'not-found'],
+    ['nobody', [], 'not-found'],
+  ])('refuses %s', (_, facts, code) => given(users, facts).when(linkIdentity(identity)).refuses(code));
+  it('lets a user without a password sign in again once enabled', () =>
+    expect(given(users, [registered, invited, linked, disabled, enabled]).state).toMatchObject({
+      status: 'active',
+    }));
+});
 
 describe('registering a user', () => {
   it('with a password lets the user sign in at once', () => {
@@ -227,5 +264,14 @@ describe('the administrators', () => {
     const withdrawn = { type: 'AdministratorWithdrawn', data: { at: later, user: 'a' } } as const;
     given(administrators, two).when(withdrawAdministrator('a', later)).then([withdrawn]);
     expect(given(administrators, [...two, withdrawn]).state).toEqual(new Set(['b']));
+  });
+  it('lose whoever is erased, the last one too', () => {
+    const withdrawn = { type: 'AdministratorWithdrawn', data: { at: later, user: 'a' } } as const;
+    given(administrators, [grant('a')])
+      .when(withdrawErased('a', later))
+      .then([withdrawn]);
+    given(administrators, [grant('b')])
+      .when(withdrawErased('a', later))
+      .quiet();
   });
 });

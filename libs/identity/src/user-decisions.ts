@@ -3,6 +3,7 @@ import type {
   AccessTokenIssued,
   SealedText,
   UserFact,
+  UserIdentityLinked,
   UserInvited,
   UserRegistered,
   UserState,
@@ -30,11 +31,11 @@ export function registerUser(
   };
 }
 
-/** A new invitation for a user without a password; an earlier one no longer holds. */
+/** A new invitation for a user who cannot sign in yet; an earlier one no longer holds. */
 export function inviteAgain(data: UserInvited['data']): UserDecision {
   return (state) => {
     const user = existing(state);
-    if (user.status !== 'invited') throw new Refusal('conflict', 'the user has a password already');
+    if (user.status !== 'invited') throw new Refusal('conflict', 'the user can sign in already');
     return [{ type: 'UserInvited', data }];
   };
 }
@@ -60,6 +61,21 @@ export function changePassword(at: string, password: SealedText): UserDecision {
   return (state) => {
     if (existing(state).status !== 'active') throw new Refusal('conflict', 'the user cannot sign in');
     return [{ type: 'UserPasswordChanged', data: { at, password } }];
+  };
+}
+
+/**
+ * Lets the user sign in as this subject of the issuer; again adds nothing. Refuses a user who is linked to another subject of
+ * the issuer: whoever has the user's e-mail address there now is somebody else.
+ */
+export function linkIdentity(data: UserIdentityLinked['data']): UserDecision {
+  return (state) => {
+    const { status, identities } = existing(state);
+    if (status === 'disabled') throw new Refusal('conflict', 'the user cannot sign in');
+    const known = Object.hasOwn(identities, data.issuer) ? identities[data.issuer] : undefined;
+    if (known === data.subjectIndex) return [];
+    if (known !== undefined) throw new Refusal('conflict', 'the user is another subject of this issuer');
+    return [{ type: 'UserIdentityLinked', data }];
   };
 }
 

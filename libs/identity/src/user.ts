@@ -31,6 +31,17 @@ export type UserPasswordChanged = Fact<
   'UserPasswordChanged',
   { readonly at: string; readonly password: SealedText }
 >;
+/** From now on whoever the issuer names with this subject id is the user. Opens the account of one who has no password yet. */
+export type UserIdentityLinked = Fact<
+  'UserIdentityLinked',
+  {
+    readonly at: string;
+    /** Issuer identifier (URL) of OpenID Connect. */
+    readonly issuer: string;
+    /** HMAC-SHA-256 of issuer and subject id, hex. */
+    readonly subjectIndex: string;
+  }
+>;
 export type UserDisabled = Fact<'UserDisabled', { readonly at: string }>;
 export type UserEnabled = Fact<'UserEnabled', { readonly at: string }>;
 /** Nothing about the user can be read any more: the key of the user's personal data is destroyed. */
@@ -58,6 +69,7 @@ export type UserFact =
   | UserRegistered
   | UserInvited
   | UserPasswordChanged
+  | UserIdentityLinked
   | UserDisabled
   | UserEnabled
   | UserErased
@@ -73,11 +85,13 @@ export interface AccessToken {
 export type UserState =
   | { readonly status: 'none' }
   | {
-      /** `invited`: no password yet. */
+      /** `invited`: neither a password nor an identity yet. */
       readonly status: 'invited' | 'active' | 'disabled' | 'erased';
       readonly registered: UserRegistered['data'];
       readonly invitation: UserInvited['data'] | null;
       readonly password: SealedText | null;
+      /** The subject's index at each issuer that the user signs in through. */
+      readonly identities: Readonly<Record<string, string>>;
       /** About when the user signed in last: sign-ins that follow each other closely are recorded once. */
       readonly signedInAt: string | null;
       readonly tokens: Readonly<Record<string, AccessToken>>;
@@ -106,6 +120,7 @@ function registered(data: UserRegistered['data']): UserState {
     registered: data,
     invitation: null,
     password: null,
+    identities: {},
     signedInAt: null,
     tokens: {},
   };
@@ -122,12 +137,14 @@ function evolveRegistered(state: Registered, fact: Exclude<UserFact, UserRegiste
         invitation: null,
         password: fact.data.password,
       };
+    case 'UserIdentityLinked':
+      return linked(state, fact.data);
     case 'UserDisabled':
       return { ...state, status: 'disabled' };
     case 'UserEnabled':
-      return { ...state, status: state.password === null ? 'invited' : 'active' };
+      return { ...state, status: canSignIn(state) ? 'active' : 'invited' };
     case 'UserErased':
-      return { ...state, status: 'erased', invitation: null, password: null };
+      return { ...state, status: 'erased', invitation: null, password: null, identities: {} };
     case 'AccessTokenIssued':
       return withToken(state, { issued: fact.data, revokedAt: null });
     case 'AccessTokenRevoked':
@@ -137,6 +154,15 @@ function evolveRegistered(state: Registered, fact: Exclude<UserFact, UserRegiste
     default:
       return unknownFact(fact, state);
   }
+}
+
+function linked(state: Registered, { issuer, subjectIndex }: UserIdentityLinked['data']): UserState {
+  const status = state.status === 'disabled' ? 'disabled' : 'active';
+  return { ...state, status, invitation: null, identities: { ...state.identities, [issuer]: subjectIndex } };
+}
+
+function canSignIn({ password, identities }: Registered): boolean {
+  return password !== null || Object.keys(identities).length > 0;
 }
 
 function withToken(state: Registered, token: AccessToken): UserState {

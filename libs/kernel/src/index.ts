@@ -1,4 +1,5 @@
 export * from './base62.js';
+export * from './distinct-set.js';
 export * from './durations.js';
 export * from './fact.js';
 export * from './fact-type.js';

@@ -67,8 +67,30 @@ export const keyFacts = describeFacts([keys], {
   },
   KeyRevoked: {
     description: 'A key was ended for ever.',
-    fields: { at: ['time', 'When it was revoked.'], registry },
-    example: { at: '2026-01-06T16:02:11.250Z', registry: 'reg_2Xb7Qm4TzR0aKd9P' },
+    fields: {
+      at: ['time', 'When it was revoked.'],
+      registry,
+      cause: [
+        'text',
+        '`requested`, `rotated` (its successor took over), `leaked` (it was found in public) or `discarded` (nobody ever got it).',
+      ],
+      reason: [
+        'object or null',
+        'What somebody wrote about it, encrypted under the key of that user: `subject`, `iv`, `ciphertext`, `commitment`. Unreadable once the user is erased.',
+      ],
+    },
+    upcasters: [requestedWithoutReason],
+    example: {
+      at: '2026-01-06T16:02:11.250Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      cause: 'requested',
+      reason: {
+        subject: 'usr_8Hn2Wc5LxV1eJs6G',
+        iv: 'mX0b8Zl2Rq9uYw3k',
+        ciphertext: 'p0r3c4t5uV6w7X8y9Z0aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstu',
+        commitment: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      },
+    },
   },
   KeyExpired: {
     description: "A key's time was over. The gate refused it from that moment on, before this was recorded.",
@@ -142,4 +164,9 @@ export const keyFacts = describeFacts([keys], {
 /** Version 1 knew no restrictions: its keys have none. */
 function unrestricted(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return { ...data, repositories: [], networks: [], expectedCountries: [] };
+}
+
+/** Version 1 knew one way to revoke, and stored no reason. */
+function requestedWithoutReason(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { ...data, cause: 'requested', reason: null };
 }

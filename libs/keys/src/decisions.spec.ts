@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { given } from '../../../test/support/given.js';
 import { expireKey, generateKey, proveRevocation, revokeKey } from './decisions.js';
-import { keys, type KeyFact } from './key.js';
+import { keys, REVOCATION_CAUSES, type KeyFact } from './key.js';
 import {
   born,
   changed,
@@ -39,8 +39,25 @@ describe('generating a key', () => {
 });
 
 describe('revoking a key', () => {
+  const reason = { subject: 'usr_a', iv: 'iv', ciphertext: 'ciphertext', commitment: 'ab'.repeat(32) };
   const revoke = revokeKey({ registry: 'reg_a', at: later });
   it('ends it', () => given(keys, [generated]).when(revoke).then([revoked]));
+  it('says why: without a cause it was requested', () => {
+    expect(revoked.data).toMatchObject({ cause: 'requested', reason: null });
+    for (const cause of REVOCATION_CAUSES) {
+      given(keys, [generated])
+        .when(revokeKey({ registry: 'reg_a', at: later, cause, reason }))
+        .then([{ type: 'KeyRevoked', data: { at: later, registry: 'reg_a', cause, reason } }]);
+    }
+  });
+  it('again keeps the first cause and reason', () => {
+    const again = revokeKey({ registry: 'reg_a', at: later, cause: 'leaked', reason });
+    given(keys, [generated, revoked]).when(again).quiet();
+    const twice: KeyFact = { type: 'KeyRevoked', data: { at: later, registry, cause: 'leaked', reason } };
+    expect(given(keys, [generated, revoked, twice]).state).toMatchObject({
+      revocation: { cause: 'requested', reason: null },
+    });
+  });
   it('ends an expired key too, since its holder may still have it', () =>
     given(keys, [generated, expired]).when(revoke).then([revoked]));
   it('ends a suspended key', () => given(keys, [generated, suspended]).when(revoke).then([revoked]));

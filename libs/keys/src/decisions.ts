@@ -8,6 +8,7 @@ import {
   type KeyRevocationProven,
   type KeyState,
   type KeyTraits,
+  type Revocation,
 } from './key.js';
 
 /** A key that expires sooner than this after it is generated or changed is a mistake: no pipeline could use it. */
@@ -60,12 +61,16 @@ export function resumeKey({ registry, at }: OnKey): Decision<KeyState, KeyFact> 
       : [];
 }
 
-/** Ends a key for ever, an expired one too (its holder may still have it). Revoking twice adds nothing. */
-export function revokeKey({ registry, at }: OnKey): Decision<KeyState, KeyFact> {
+/**
+ * Ends a key for ever, an expired one too (its holder may still have it). Revoking twice adds nothing: the first cause and
+ * reason stay. Without a cause it was requested.
+ */
+export function revokeKey(command: OnKey & Partial<Revocation>): Decision<KeyState, KeyFact> {
+  const { registry, at, cause = 'requested', reason = null } = command;
   return (state) => {
     if (!belongs(state, registry)) throw missingKey();
     if (state.status === 'revoked') return [];
-    return [{ type: 'KeyRevoked', data: { at, registry } }];
+    return [{ type: 'KeyRevoked', data: { at, registry, cause, reason } }];
   };
 }
 

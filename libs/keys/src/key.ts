@@ -46,7 +46,24 @@ export type KeyChanged = Fact<
 >;
 export type KeySuspended = Fact<'KeySuspended', { readonly at: string; readonly registry: string }>;
 export type KeyResumed = Fact<'KeyResumed', { readonly at: string; readonly registry: string }>;
-export type KeyRevoked = Fact<'KeyRevoked', { readonly at: string; readonly registry: string }>;
+/** Why a key was ended: a person or program asked, its successor took over, it was found in public, or nobody ever got it. */
+export const REVOCATION_CAUSES = ['requested', 'rotated', 'leaked', 'discarded'] as const;
+export type RevocationCause = (typeof REVOCATION_CAUSES)[number];
+
+/** Free text as it stands in the log: encrypted under the key of the user who wrote it; libs/personal-data makes and opens it. */
+export interface SealedReason {
+  readonly subject: string;
+  readonly iv: string;
+  readonly ciphertext: string;
+  readonly commitment: string;
+}
+
+/** Why a key was revoked: the cause for programs, and what somebody wrote about it; null = nothing. */
+export interface Revocation {
+  readonly cause: RevocationCause;
+  readonly reason: SealedReason | null;
+}
+export type KeyRevoked = Fact<'KeyRevoked', { readonly at: string; readonly registry: string } & Revocation>;
 /** `at` is the moment from which the key no longer worked. */
 export type KeyExpired = Fact<'KeyExpired', { readonly at: string; readonly registry: string }>;
 
@@ -114,6 +131,7 @@ export interface ExistingKey extends KeyTraits {
   readonly generated: KeyGenerated['data'];
   readonly expiredAt: string | null;
   readonly revokedAt: string | null;
+  readonly revocation: Revocation | null;
   /** What proved that the revocation holds everywhere; null until then. */
   readonly proven: KeyRevocationProven['data'] | null;
   /** The newest report of a leak; null: there was none. */
@@ -141,7 +159,7 @@ export const keys: StreamKind<KeyState, KeyFact> = {
       case 'KeyResumed':
         return isLiving(state) ? { ...state, status: 'active' } : state;
       case 'KeyRevoked':
-        return state.status === 'revoked' ? state : { ...state, status: 'revoked', revokedAt: fact.data.at };
+        return state.status === 'revoked' ? state : revoked(state, fact.data);
       case 'KeyExpired':
         return isLiving(state) ? { ...state, status: 'expired', expiredAt: fact.data.at } : state;
       case 'KeyRevocationProven':
@@ -168,9 +186,14 @@ function born(data: KeyGenerated['data']): ExistingKey {
     generated: data,
     expiredAt: null,
     revokedAt: null,
+    revocation: null,
     proven: null,
     leak: null,
   };
+}
+
+function revoked(state: ExistingKey, { at, cause, reason }: KeyRevoked['data']): ExistingKey {
+  return { ...state, status: 'revoked', revokedAt: at, revocation: { cause, reason } };
 }
 
 /** A type of a later release: it changes nothing here. The compiler proves that no known type ends up here. */

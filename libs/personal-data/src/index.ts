@@ -1,3 +1,4 @@
+export { ErasedUsers, erasedUsersFile, ErasedUsersUnusable, readErasedUsers } from './erased-users.js';
 export * from './master-key.js';
 export {
   createMasterKeyFile,

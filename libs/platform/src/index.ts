@@ -5,6 +5,7 @@ export * from './clock.js';
 export * from './log.js';
 export * from './metrics.js';
 export * from './mint.js';
+export type { OidcSettings } from './oidc-settings.js';
 export * from './settings.js';
 export * from './child-process.js';
 export * from './private-redis.js';

@@ -41,6 +41,13 @@ export const dnsServers = makeValidator<readonly string[]>((text) => {
   return named;
 });
 
+/** How long history is kept: alerts look back a month. */
+export const days = makeValidator<number>((text) => {
+  const count = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
+  if (!(count >= 31 && count <= 3_650)) throw new EnvError('not a whole number of days from 31 to 3650');
+  return count;
+});
+
 /** A whole number of seconds within bounds, both included. */
 export function seconds(min: number, max: number) {
   return makeValidator<number>((text) => {
@@ -101,6 +108,32 @@ export const upstream = makeValidator<URL | 'none'>((text) => {
     throw new EnvError('not `none` and not of the form http://host:5000');
   }
   return parsed;
+});
+
+/** An address that browsers and programs send secrets to: `https`, or `http` on this very machine. */
+function secureUrl(text: string): URL {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  const isLocal = parsed && /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(parsed.hostname);
+  const isSecure = parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLocal === true);
+  if (!parsed || !isSecure || parsed.username !== '' || parsed.search !== '' || parsed.hash !== '') {
+    throw new EnvError('not of the form https://id.example.com (http only on a loopback address)');
+  }
+  return parsed;
+}
+export const issuer = makeValidator<URL>(secureUrl);
+export const origin = makeValidator<string>((text) => {
+  const url = secureUrl(text);
+  if (url.pathname !== '/') throw new EnvError('not of the form https://keys.example.com, without a path');
+  return url.origin;
+});
+
+/** `openid` has to be among them (OpenID Connect Core 1.0, 3.1.2.1). */
+export const scopes = makeValidator<string>((text) => {
+  const named = text.split(' ').filter((scope) => scope !== '');
+  if (!named.includes('openid') || !named.every((scope) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope))) {
+    throw new EnvError('not a list of scopes with `openid`, separated by blanks');
+  }
+  return named.join(' ');
 });
 
 export const domain = makeValidator<string>((text) => {

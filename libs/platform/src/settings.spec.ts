@@ -53,9 +53,15 @@ describe('without settings', () => {
 });
 
 describe('a name that is not a setting', () => {
-  it.each(['API_PROT', 'GATE_POTR', 'BOOTSTRAP_ADMIN_PASSWROD', 'REGISTRY_UPSTEAM', 'EVENTSTORE_URI'])(
-    'stops the start when it can only be meant for us: %s',
-    (name) => expect(problemsOf({ [name]: 'x' })).toEqual([`${name} is not a setting`]),
+  it.each([
+    'API_PROT',
+    'GATE_POTR',
+    'BOOTSTRAP_ADMIN_PASSWROD',
+    'REGISTRY_UPSTEAM',
+    'EVENTSTORE_URI',
+    'OIDC_CLIENT',
+  ])('stops the start when it can only be meant for us: %s', (name) =>
+    expect(problemsOf({ [name]: 'x' })).toEqual([`${name} is not a setting`]),
   );
 
   it.each(['PATH', 'NODE_ENV', 'HTTP_PROXY', 'npm_config_registry', 'MY_API_PORT'])(
@@ -123,6 +129,17 @@ describe('an impossible value', () => {
     expect(problemsOf({ GATE_PROXY_PROTOCOL: 'v2', TRUSTED_PROXIES: '::1, 10.0.0.0/8' })).toEqual([]);
   });
 
+  it('an issuer needs a client, and a client an issuer', () => {
+    const whole = {
+      OIDC_ISSUER: 'https://id.example.com/realms/a',
+      OIDC_CLIENT_ID: 'a',
+      OIDC_CLIENT_SECRET: 'b',
+    };
+    expect(readSettings(whole).oidc).toMatchObject({ clientId: 'a', scopes: 'openid email profile' });
+    expect(readSettings({}).oidc).toBeUndefined();
+    for (const name of Object.keys(whole)) expect(problemsOf({ ...whole, [name]: '' })).toHaveLength(1);
+  });
+
   it('roles may come in any order', () => {
     expect(readSettings({ ROLES: 'worker, api,gate' }).roles).toEqual(['api', 'gate', 'worker']);
   });
@@ -153,6 +170,13 @@ describe('an impossible value', () => {
     ['AUDIT_KEY', 'PRIVATE+KEY+a'],
     ['MASTER_KEY', 'short'],
     ['DNS_SERVERS', '10.0.0.53:65536'],
+    ['PUBLIC_URL', 'http://keys.example.com'],
+    ['PUBLIC_URL', 'https://keys.example.com/dockreg'],
+    ['PUBLIC_URL', 'keys.example.com'],
+    ['OIDC_ISSUER', 'http://id.example.com'],
+    ['OIDC_ISSUER', 'https://user:secret@id.example.com'],
+    ['OIDC_ISSUER', 'https://id.example.com/?a=b'],
+    ['OIDC_SCOPES', 'email profile'],
     ['DEFAULT_PLAN', 'gold'],
     ['LOG_LEVEL', 'loud'],
   ])('%s is not %s', (name, value) => {
@@ -164,6 +188,7 @@ describe('an impossible value', () => {
     ['EVENTSTORE_URL', 'esdb://127.0.0.1:2113?tls=false', 'eventStoreUrl'],
     ['REDIS_URL', 'rediss://:secret@host:6379/1', 'redisUrl'],
     ['REGISTRY_UPSTREAM', 'none', 'registryUpstream'],
+    ['PUBLIC_URL', 'http://localhost:3000', 'publicUrl'],
   ] as const)('%s may be %s', (name, value, property) => {
     expect(readSettings({ [name]: value })[property]).toBe(value);
   });

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
 import { cleanEnv, EnvMissingError, str } from 'envalid';
+import { isHalfOidc, OIDC_SETTINGS, oidcOf, type OidcSettings } from './oidc-settings.js';
 import {
+  days,
   dnsServers,
   domain,
   email,
@@ -59,6 +61,14 @@ export const SETTINGS = {
     default: undefined,
     desc: 'who is asked for the DNS proof of a custom host, as `10.0.0.53,[fd00::53]:5353`; unset = the system’s resolver',
   }),
+  GEOIP_DB: str({
+    default: undefined,
+    desc: 'file (`.mmdb`) that tells the country of an address, and its autonomous system if it can; unset = the one that is shipped',
+  }),
+  USAGE_KEPT_DAYS: days({
+    default: 400,
+    desc: 'how many days the counts of what keys are used for are kept, 31 to 3650',
+  }),
   LEASE_SECONDS: seconds(
     3,
     60,
@@ -106,6 +116,7 @@ export const SETTINGS = {
     default: 'myapp',
     desc: 'slug of the first registry; it alone also answers on `127.0.0.1`, `localhost` and `[::1]`',
   }),
+  ...OIDC_SETTINGS,
   DEFAULT_PLAN: str({
     choices: ['free', 'team', 'enterprise'] as const,
     default: 'enterprise',
@@ -137,7 +148,7 @@ export const SETTINGS = {
 };
 
 /** Names that begin so are ours: a misspelt one stops the start. What Kubernetes sets for a service of this name is let be. */
-const OWN_NAMES = /^(API|GATE|BOOTSTRAP|REGISTRY|EVENTSTORE)_/;
+const OWN_NAMES = /^(API|GATE|BOOTSTRAP|REGISTRY|EVENTSTORE|OIDC)_/;
 const SERVICE_LINK = /_(SERVICE_(HOST|PORT.*)|PORT|PORT_\d+_(TCP|UDP).*)$/;
 
 /** What the program is configured with. Injected by class. */
@@ -155,6 +166,9 @@ export class Settings {
   readonly trustedProxies: readonly string[];
   /** undefined: the system's resolver. */
   readonly dnsServers: readonly string[] | undefined;
+  /** undefined: the one that is shipped. */
+  readonly geoipDb: string | undefined;
+  readonly usageKeptDays: number;
   readonly leaseSeconds: number;
   readonly auditKey: string | undefined;
   readonly masterKey: string | undefined;
@@ -166,6 +180,9 @@ export class Settings {
   readonly bootstrapAdminPassword: string | undefined;
   readonly bootstrapAdminToken: string | undefined;
   readonly bootstrapRegistry: string;
+  /** Origin, without a slash at its end. */
+  readonly publicUrl: string | undefined;
+  readonly oidc: OidcSettings | undefined;
   readonly defaultPlan: 'free' | 'team' | 'enterprise';
   /** undefined: no mail is sent. Holds a password. */
   readonly smtpUrl: string | undefined;
@@ -189,6 +206,8 @@ export class Settings {
     this.gateDrainSeconds = values.GATE_DRAIN_SECONDS;
     this.trustedProxies = values.TRUSTED_PROXIES ?? [];
     this.dnsServers = values.DNS_SERVERS;
+    this.geoipDb = values.GEOIP_DB;
+    this.usageKeptDays = values.USAGE_KEPT_DAYS;
     this.leaseSeconds = values.LEASE_SECONDS;
     this.auditKey = values.AUDIT_KEY;
     this.masterKey = values.MASTER_KEY;
@@ -200,6 +219,8 @@ export class Settings {
     this.bootstrapAdminPassword = values.BOOTSTRAP_ADMIN_PASSWORD;
     this.bootstrapAdminToken = values.BOOTSTRAP_ADMIN_TOKEN;
     this.bootstrapRegistry = values.BOOTSTRAP_REGISTRY;
+    this.publicUrl = values.PUBLIC_URL;
+    this.oidc = oidcOf(values);
     this.defaultPlan = values.DEFAULT_PLAN;
     this.smtpUrl = values.SMTP_URL;
     this.mailFrom = values.MAIL_FROM;
@@ -241,6 +262,9 @@ function impossibleTogether(values: ReturnType<typeof clean>): string[] {
   }
   if (values.GATE_PROXY_PROTOCOL === 'v2' && values.TRUSTED_PROXIES === undefined) {
     problems.push('GATE_PROXY_PROTOCOL needs TRUSTED_PROXIES: the proxies that send the header');
+  }
+  if (isHalfOidc(values)) {
+    problems.push('OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together');
   }
   const isAlone = values.ROLES.length < ROLES.length;
   if (isAlone && (values.EVENTSTORE_URL === undefined || values.REDIS_URL === undefined)) {

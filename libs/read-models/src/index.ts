@@ -1,8 +1,16 @@
 export { rebuildModels } from './build.js';
 export { eachKey, grantTable, type GrantRow } from './grant-table.js';
 export * from './key-list.js';
-export { dueKeys, unprovenRevocations, findKey, foldName, keyTable, type KeyRow } from './key-table.js';
-export { allMembers, listMembers, memberTable, type MemberRow } from './member-table.js';
+export {
+  dueKeys,
+  unprovenRevocations,
+  findKey,
+  findKeyAt,
+  foldName,
+  keyTable,
+  type KeyRow,
+} from './key-table.js';
+export { allMembers, findMember, listMembers, memberTable, type MemberRow } from './member-table.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
 export {
   countDeliveries,

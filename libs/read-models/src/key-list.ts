@@ -8,6 +8,8 @@ export interface KeyQuery {
   readonly registry: string;
   /** RFC 3339 with milliseconds: by it a key counts as expired. */
   readonly now: string;
+  /** Keys are looked at as they were at `now`, which has passed; else as they are. */
+  readonly asOf?: boolean;
   readonly status?: readonly KeyRow['status'][];
   readonly permission?: readonly string[];
   /** Case-insensitive part of the name. */
@@ -33,12 +35,22 @@ export function listKeys(database: Database, query: KeyQuery): KeyRow[] {
   const order = query.sort.endsWith('name')
     ? `folded_name ${direction}, born ${direction}`
     : `born ${direction}`;
-  const sql = `SELECT * FROM keys WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ?`;
+  const where = conditions.join(' AND ');
+  const source = query.asOf
+    ? versionsAt(query.now, where, values)
+    : { sql: `SELECT * FROM keys WHERE ${where}`, values };
   return database
-    .statement(sql)
+    .statement(`${source.sql} ORDER BY ${order} LIMIT ?`)
     .withBigInts()
-    .all([...values, query.limit])
+    .all([...source.values, query.limit])
     .map(keyRow);
+}
+
+/** Of each key the one version that held at a time, if there was one by then. */
+function versionsAt(at: string, where: string, values: SqlValue[]): { sql: string; values: SqlValue[] } {
+  const sql = `SELECT *, NULL AS until FROM keys WHERE since <= ? AND ${where}
+    UNION ALL SELECT * FROM key_history WHERE since <= ? AND until > ? AND ${where}`;
+  return { sql, values: [at, ...values, at, at, ...values] };
 }
 
 function filters(query: KeyQuery): { conditions: string[]; values: SqlValue[] } {
@@ -54,9 +66,12 @@ function filters(query: KeyQuery): { conditions: string[]; values: SqlValue[] } 
   if (query.createdBy) where('created_by = ?', query.createdBy);
   if (query.expiresBefore) where('expires_at < ?', query.expiresBefore);
   for (const [label, value] of Object.entries(query.labels ?? {})) {
-    // A member look-up by equality, not a JSON path: a label may hold any character.
+    // A member look-up by equality, not a JSON path: a label may hold any character. The text alone is looked at first,
+    // as taking the labels of 100,000 keys apart takes twice as long as all the rest.
+    const member = `${JSON.stringify(label)}:${value === '' ? '' : JSON.stringify(value)}`;
     where(
-      `EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ? AND (? = '' OR value = ?))`,
+      `instr(labels, ?) > 0 AND EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ? AND (? = '' OR value = ?))`,
+      member,
       label,
       value,
       value,

@@ -1,5 +1,5 @@
 import type { RecordedFact } from '#libs/kernel';
-import type { KeyFact, KeyGenerated, KeyTraits } from '#libs/keys';
+import type { KeyFact, KeyGenerated, KeyRevoked, KeyTraits } from '#libs/keys';
 import type { Database, SqlValue } from '#libs/sqlite';
 
 /** Values by column; undefined leaves the column as it is. */
@@ -16,8 +16,15 @@ export interface KeyRows {
   readonly traits: (traits: Partial<KeyTraits>) => Columns;
   /** The other columns of a new key, without those named above. */
   readonly birth: (data: KeyGenerated['data']) => Columns;
-  /** What the proof of a revocation changes, where the table shows it. */
+  /** What a revocation changes besides `status` and `revoked_at`, where the table shows it. */
+  readonly end?: (data: KeyRevoked['data']) => Columns;
+  /** What the proof of a revocation changes, where the table shows it. No version of the row: nobody is shown it. */
   readonly proof?: Columns;
+  /**
+   * The table that keeps the versions of a row that were superseded: the columns of `table` in their order, and `until`. With
+   * it, `table` has the column `since`: the time of the fact that wrote the version, and never before that of the one before.
+   */
+  readonly history?: string;
 }
 
 /** The key has not ended: nothing but an end follows in a row that has. */
@@ -26,7 +33,10 @@ export const LIVING = `status IN ('active', 'suspended')`;
 /** Brings a key's row up to what the event says. A type that it does not know changes nothing. */
 export function applyToKeyRow(rows: KeyRows, database: Database, event: RecordedFact): void {
   const fact = event as unknown as KeyFact;
-  const change = (columns: Columns, where = LIVING): void => update(rows, database, event, columns, where);
+  const change = (columns: Columns, where = LIVING): void => {
+    if (rows.history) keepVersion(rows, database, event, fact.data.at, where);
+    update(rows, database, event, columns, where, rows.history && fact.data.at);
+  };
   switch (fact.type) {
     case 'KeyGenerated':
       return insert(rows, database, event, fact.data);
@@ -39,37 +49,58 @@ export function applyToKeyRow(rows: KeyRows, database: Database, event: Recorded
     case 'KeyExpired':
       return change({ status: 'expired' });
     case 'KeyRevoked':
-      return change({ status: 'revoked', revoked_at: fact.data.at }, `status <> 'revoked'`);
+      return change(
+        { ...rows.end?.(fact.data), status: 'revoked', revoked_at: fact.data.at },
+        `status <> 'revoked'`,
+      );
     case 'KeyLeakReported':
       return;
     case 'KeyRevocationProven':
-      return rows.proof && change(rows.proof, `status = 'revoked'`);
+      return rows.proof && update(rows, database, event, rows.proof, `status = 'revoked'`);
   }
 }
 
 function insert(
-  { table, traits, birth }: KeyRows,
+  { table, traits, birth, history }: KeyRows,
   database: Database,
   { id, position }: RecordedFact,
   data: KeyGenerated['data'],
 ): void {
-  const row = { id, status: 'active', born: position, position, ...birth(data), ...traits(data) };
+  const since = history === undefined ? {} : { since: data.at };
+  const row = { id, status: 'active', born: position, position, ...since, ...birth(data), ...traits(data) };
   const { names, values } = given(row);
   const marks = names.map(() => '?').join(', ');
   database.run(`INSERT INTO ${table} (${names.join(', ')}) VALUES (${marks})`, values);
 }
 
-/** An older event never overwrites what a newer one wrote. */
+/** Keeps the row as it is until `at`, for the update that follows. A version that held for no time at all is not kept. */
+function keepVersion(
+  { table, history }: KeyRows,
+  database: Database,
+  { id, position }: RecordedFact,
+  at: string,
+  where: string,
+): void {
+  const sql = `INSERT INTO ${history} SELECT *, ? FROM ${table} WHERE id = ? AND position < ? AND since < ? AND ${where}`;
+  database.run(sql, [at, id, position, at]);
+}
+
+/** An older event never overwrites what a newer one wrote. `since`: from when on the row says so, where that is kept. */
 function update(
   { table }: KeyRows,
   database: Database,
   { id, position }: RecordedFact,
   columns: Columns,
   where: string,
+  since?: string,
 ): void {
   const { names, values } = given({ ...columns, position });
-  const assignments = names.map((name) => `${name} = ?`).join(', ');
-  const sql = `UPDATE ${table} SET ${assignments} WHERE id = ? AND position < ? AND ${where}`;
+  const assignments = names.map((name) => `${name} = ?`);
+  if (since !== undefined) {
+    assignments.push('since = max(since, ?)');
+    values.push(since);
+  }
+  const sql = `UPDATE ${table} SET ${assignments.join(', ')} WHERE id = ? AND position < ? AND ${where}`;
   database.run(sql, [...values, id, position]);
 }
 

@@ -1,4 +1,4 @@
-import type { ExistingKey, KeyTraits } from '#libs/keys';
+import { isSeenInKey, type ExistingKey, type KeyTraits, type Revocation } from '#libs/keys';
 import type { Database, Row } from '#libs/sqlite';
 import { applyToKeyRow, LIVING, type KeyRows } from './key-rows.js';
 import type { Projection } from './projection.js';
@@ -12,19 +12,26 @@ export interface KeyRow extends KeyTraits {
   readonly createdAt: string;
   readonly createdBy: string;
   readonly revokedAt: string | null;
+  /** Why it was revoked; the reason as it stands in the log, encrypted. */
+  readonly revocation: Revocation | null;
   /** Commit position of KeyGenerated: the order of birth. */
   readonly born: bigint;
+  /** Revision of the newest event that changed what people see of it: its version. */
+  readonly revision: bigint;
 }
 
 const rows: KeyRows = {
   table: 'keys',
+  history: 'key_history',
   birth: ({ registry, at, createdBy, expectedCountries }) => ({
     registry,
     created_at: at,
     created_by: createdBy,
     expected_countries: JSON.stringify(expectedCountries),
     proven: 0,
+    revision: 0n,
   }),
+  end: ({ cause, reason }) => ({ revocation: JSON.stringify({ cause, reason }) }),
   proof: { proven: 1 },
   traits: ({ name, description, labels, permission, expiresAt, repositories, networks }) => ({
     name,
@@ -38,25 +45,36 @@ const rows: KeyRows = {
   }),
 };
 
-/** Keys as people see them, with their traits of now. No hash of a secret: a node without a gate has no use for any. */
+/** Of a key now and of each of its earlier versions. `born` first: see below. */
+const COLUMNS = `
+      born INTEGER NOT NULL, id TEXT NOT NULL, registry TEXT NOT NULL, name TEXT NOT NULL, folded_name TEXT NOT NULL,
+      permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
+      expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
+      expires_at TEXT, revoked_at TEXT, revocation TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL,
+      revision INTEGER NOT NULL, since TEXT NOT NULL`;
+
+/** Keys as people see them, with their traits of now and, in `key_history`, those that they had. No hash of a secret: a node without a gate has no use for any. */
 export const keyTable: Projection = {
   name: 'keys',
-  version: 3,
+  version: 5,
   categories: ['key'],
   // `born` is the row id, so that keys are written side by side in the order of the log, and not all over the file.
   schema: `
-    CREATE TABLE keys (
-      born INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, registry TEXT NOT NULL, name TEXT NOT NULL, folded_name TEXT NOT NULL,
-      permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
-      expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
-      expires_at TEXT, revoked_at TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL
-    ) STRICT;`,
+    CREATE TABLE keys (${COLUMNS}, PRIMARY KEY (born), UNIQUE (id)) STRICT;
+    CREATE TABLE key_history (${COLUMNS}, until TEXT NOT NULL, PRIMARY KEY (born, since)) STRICT, WITHOUT ROWID;`,
   indexes: `
+    CREATE INDEX IF NOT EXISTS key_history_by_birth ON key_history (registry, born);
+    CREATE INDEX IF NOT EXISTS key_history_by_name ON key_history (registry, folded_name, born);
     CREATE INDEX IF NOT EXISTS keys_by_birth ON keys (registry, born);
     CREATE INDEX IF NOT EXISTS keys_by_name ON keys (registry, folded_name, born);
     CREATE INDEX IF NOT EXISTS keys_unproven ON keys (revoked_at) WHERE status = 'revoked' AND proven = 0;
     CREATE INDEX IF NOT EXISTS keys_due ON keys (expires_at) WHERE ${LIVING} AND expires_at IS NOT NULL;`,
-  apply: (database, event) => applyToKeyRow(rows, database, event),
+  apply(database, event) {
+    applyToKeyRow(rows, database, event);
+    const { id, revision } = event;
+    if (revision > 0n && isSeenInKey(event))
+      database.run('UPDATE keys SET revision = ? WHERE id = ? AND revision < ?', [revision, id, revision]);
+  },
 };
 
 /** How names are compared: without regard to case, and to how accents are composed. */
@@ -71,6 +89,24 @@ export function findKey(database: Database, registry: string, id: string): KeyRo
     .withBigInts()
     .get([id, registry]);
   return row && keyRow(row);
+}
+
+/**
+ * The key as it was at a time (RFC 3339 with milliseconds): the newest version that had begun by then. undefined for a key that
+ * was generated later, too. Whether it had expired by the clock is the reader's part.
+ */
+export function findKeyAt(database: Database, registry: string, id: string, at: string): KeyRow | undefined {
+  const row = database
+    .statement('SELECT born, since FROM keys WHERE id = ? AND registry = ?')
+    .withBigInts()
+    .get([id, registry]);
+  if (!row) return undefined;
+  if ((row['since'] as string) <= at) return findKey(database, registry, id);
+  const version = database
+    .statement('SELECT * FROM key_history WHERE born = ? AND since <= ? AND until > ?')
+    .withBigInts()
+    .get([row['born']!, at, at]);
+  return version && keyRow(version);
 }
 
 /** Keys whose time was over at `now` (RFC 3339) and of which no end is recorded yet, the longest overdue first. */
@@ -112,6 +148,8 @@ export function keyRow(row: Row): KeyRow {
     createdBy: row['created_by'] as string,
     expiresAt: row['expires_at'] as string | null,
     revokedAt: row['revoked_at'] as string | null,
+    revocation: JSON.parse((row['revocation'] as string | null) ?? 'null') as Revocation | null,
     born: row['born'] as bigint,
+    revision: row['revision'] as bigint,
   };
 }

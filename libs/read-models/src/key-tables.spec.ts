@@ -1,7 +1,15 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { newestRevision } from '#libs/event-store';
 import type { RecordedFact } from '#libs/kernel';
-import { keys, type ExistingKey, type KeyFact, type KeyGenerated, type KeyTraits } from '#libs/keys';
+import {
+  isSeenInKey,
+  keys,
+  type ExistingKey,
+  type KeyFact,
+  type KeyGenerated,
+  type KeyTraits,
+} from '#libs/keys';
 import { Database } from '#libs/sqlite';
 import { eachKey, grantTable } from './grant-table.js';
 import { listKeys, type KeyQuery } from './key-list.js';
@@ -32,8 +40,18 @@ const changed = (changes: Partial<KeyTraits>): KeyFact => ({
 const suspended: KeyFact = { type: 'KeySuspended', data: { at: at(2), registry } };
 const resumed: KeyFact = { type: 'KeyResumed', data: { at: at(3), registry } };
 const expired: KeyFact = { type: 'KeyExpired', data: { at: at(30), registry } };
-const revoked: KeyFact = { type: 'KeyRevoked', data: { at: at(5), registry } };
-const revokedAgain: KeyFact = { type: 'KeyRevoked', data: { at: at(6), registry } };
+const reason = { subject: 'usr_a', iv: 'iv', ciphertext: 'ciphertext', commitment: 'ab'.repeat(32) };
+const revoked: KeyFact = { type: 'KeyRevoked', data: { at: at(5), registry, cause: 'leaked', reason } };
+const revokedAgain: KeyFact = {
+  type: 'KeyRevoked',
+  data: { at: at(6), registry, cause: 'requested', reason: null },
+};
+const proven: KeyFact = {
+  type: 'KeyRevocationProven',
+  data: {
+    at: at(7), registry, position: '5', members: [], durationMs: 1, complete: true, serveReadsFor: null,
+  },
+}; // prettier-ignore
 const changes: Partial<KeyTraits>[] = [
   { name: 'Über' },
   { description: null },
@@ -52,12 +70,15 @@ beforeEach(() => {
 });
 
 function happens(id: string, facts: readonly KeyFact[]): void {
-  for (const fact of facts) {
-    const event = { ...fact, id, position: ++position } as unknown as RecordedFact;
+  for (const [index, fact] of facts.entries()) {
+    const revision = BigInt(index);
+    const event = { ...fact, id, revision, position: ++position } as unknown as RecordedFact;
     for (const { apply } of [keyTable, grantTable]) apply(database, event);
   }
 }
 
+const placed = (facts: readonly KeyFact[]) =>
+  facts.map((fact, index) => ({ ...fact, revision: BigInt(index) }));
 const grantOf = (id: string) => [...eachKey(database)].find((grant) => grant.id === id);
 const listed = (query: Partial<KeyQuery>): string[] =>
   listKeys(database, { registry, now: at(10), sort: 'createdAt', limit: 50, ...query }).map(({ id }) => id);
@@ -70,6 +91,7 @@ describe('the tables of keys and grants', () => {
       expired,
       revoked,
       revokedAgain,
+      proven,
       ...changes.map(changed),
     );
     let number = 0;
@@ -81,7 +103,7 @@ describe('the tables of keys and grants', () => {
         const { generated: _born, expiredAt: _at, proven: _proof, leak: _leak, ...now } = state;
         expect(findKey(database, registry, id)).toEqual({
           ...now, id, registry, createdAt: at(0), createdBy: 'usr_a', expectedCountries: ['DE'],
-          born: expect.anything(),
+          born: expect.anything(), revision: newestRevision(placed([generated, ...facts]), isSeenInKey),
         }); // prettier-ignore
         const { status, permission, expiresAt, revokedAt, repositories, networks } = now;
         expect(grantOf(id)).toEqual({
@@ -93,6 +115,18 @@ describe('the tables of keys and grants', () => {
     );
   });
 
+  it('give a key another version with every change that people see, and with no other', () => {
+    const version = () => findKey(database, registry, 'drk_v')!.revision;
+    const facts = [generated, changed({ name: 'Über' }), revoked, proven];
+    const versions = facts.map((_, count) => {
+      database.run('DELETE FROM keys');
+      database.run('DELETE FROM grants');
+      happens('drk_v', facts.slice(0, count + 1));
+      return version();
+    });
+    expect(versions).toEqual([0n, 1n, 2n, 2n]);
+  });
+
   it('keep the hash of the secret from those who list keys, and what people wrote from a gate', () => {
     happens('drk_a', [generated, ...changes.map(changed)]);
     const columns = (table: string) => Object.keys(database.get(`SELECT * FROM ${table}`)!);
@@ -100,7 +134,7 @@ describe('the tables of keys and grants', () => {
     expect(JSON.stringify(database.all('SELECT * FROM keys WHERE id = ?', ['drk_a']), text)).not.toContain(
       'abab',
     );
-    for (const column of ['name', 'folded_name', 'description', 'labels', 'created_by'])
+    for (const column of ['name', 'folded_name', 'description', 'labels', 'created_by', 'revocation'])
       expect(columns('grants')).not.toContain(column);
   });
 

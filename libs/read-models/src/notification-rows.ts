@@ -7,6 +7,8 @@ export interface ChannelRow extends Channel {
   readonly createdAt: string;
   /** Commit position from which on facts notify it: the order of birth. */
   readonly since: bigint;
+  /** Of the fact in its registry's stream that the row shows. */
+  readonly revision: bigint;
 }
 
 /** `failed` is tried again at `nextAttemptAt`; `dead` is given up. */
@@ -117,6 +119,7 @@ function channelRow(row: Row): ChannelRow {
     registry: row['registry'] as string,
     createdAt: row['created_at'] as string,
     since: row['since'] as bigint,
+    revision: row['revision'] as bigint,
   };
 }
 

@@ -20,7 +20,8 @@ export const notificationTable: Projection = {
   categories: ['registry', 'key', 'alert', 'delivery'],
   schema: `
     CREATE TABLE channels (
-      id TEXT PRIMARY KEY, registry TEXT NOT NULL, created_at TEXT NOT NULL, since INTEGER NOT NULL, data TEXT NOT NULL
+      id TEXT PRIMARY KEY, registry TEXT NOT NULL, created_at TEXT NOT NULL, since INTEGER NOT NULL, revision INTEGER NOT NULL,
+      data TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX channels_by_registry ON channels (registry, since);
     CREATE TABLE deliveries (
@@ -58,11 +59,14 @@ function channelsOf(database: Database, registry: string): readonly Subscriber[]
   return channels;
 }
 
-function configure(database: Database, { id, data, position }: RecordedFact<ChannelConfigured>): void {
+function configure(
+  database: Database,
+  { id, data, position, revision }: RecordedFact<ChannelConfigured>,
+): void {
   database.run(
-    `INSERT INTO channels (id, registry, created_at, since, data) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET data = excluded.data`,
-    [data.channel, id, data.at, position, JSON.stringify(data)],
+    `INSERT INTO channels (id, registry, created_at, since, revision, data) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET data = excluded.data, revision = excluded.revision`,
+    [data.channel, id, data.at, position, revision, JSON.stringify(data)],
   );
   subscribers.delete(database);
   if (data.disabled === null) return;

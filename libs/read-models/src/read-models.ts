@@ -52,6 +52,7 @@ export class ReadModels {
   private closed = false;
   /** Position applied to memory by this process; beyond the checkpoint when the newest events are watched ones. */
   private reached: bigint | undefined;
+  private readonly listeners: ((events: readonly RecordedFact[]) => void)[] = [];
   private readonly modelled: ReadonlySet<string>;
 
   private constructor(
@@ -118,6 +119,11 @@ export class ReadModels {
     return this.waiters.wait(position, this.building ? undefined : this.position, withinMs);
   }
 
+  /** Calls the listener with all events that are applied from now on, once memory and tables hold them. It must not throw. */
+  whenApplied(listener: (events: readonly RecordedFact[]) => void): void {
+    this.listeners.push(listener);
+  }
+
   close(): void {
     this.closed = true;
     this.subscription?.close();
@@ -158,6 +164,7 @@ export class ReadModels {
     }
     this.reached = events.at(-1)!.position;
     this.waiters.applied(this.reached);
+    for (const listener of this.listeners) listener(events);
   }
 
   private refuseWhenClosed(): void {

@@ -95,21 +95,35 @@ describe('the table of registries', () => {
     expect(registryOfUpstream(database, upstream)).toBeUndefined();
   });
 
+  it('gives a registry and its policy another version only when what they show has changed', () => {
+    const versions = () => {
+      const { revision, shownRevision, policyRevision } = findRegistry(database, 'team-a')!;
+      return [revision, shownRevision, policyRevision];
+    };
+    expect(versions()).toEqual([0n, 0n, 0n]);
+    happens('reg_a', { type: 'MemberAdded', data: { at, user: 'usr_a', role: 'owner' } });
+    expect(versions()).toEqual([1n, 0n, 0n]);
+    happens('reg_a', { type: 'RegistryPolicyChanged', data: { at, policy: { serveReadsFor: null } } });
+    expect(versions()).toEqual([2n, 0n, 2n]);
+    add('reg_a', 'a.example');
+    expect(versions()).toEqual([3n, 3n, 2n]);
+  });
+
   it('keeps who is a member of which registry, since the day on which each was added', () => {
     const later = '2026-01-02T00:00:00.000Z';
     happens('reg_a', { type: 'MemberAdded', data: { at, user: 'usr_b', role: 'viewer' } });
     happens('reg_a', { type: 'MemberAdded', data: { at, user: 'usr_a', role: 'owner' } });
     happens('reg_b', { type: 'MemberAdded', data: { at, user: 'usr_b', role: 'admin' } });
     happens('reg_a', { type: 'MemberRoleChanged', data: { at: later, user: 'usr_b', role: 'auditor' } });
-    const owner = { registry: 'reg_a', user: 'usr_a', role: 'owner', addedAt: at };
-    const auditor = { registry: 'reg_a', user: 'usr_b', role: 'auditor', addedAt: at };
+    const owner = { registry: 'reg_a', user: 'usr_a', role: 'owner', addedAt: at, revision: 2n };
+    const auditor = { registry: 'reg_a', user: 'usr_b', role: 'auditor', addedAt: at, revision: 3n };
     expect(listMembers(database, 'reg_a', undefined, 5)).toEqual([owner, auditor]);
     expect(listMembers(database, 'reg_a', 'usr_a', 5)).toEqual([auditor]);
     expect(listMembers(database, 'reg_a', undefined, 1)).toEqual([owner]);
     happens('reg_a', { type: 'MemberRemoved', data: { at: later, user: 'usr_b' } });
     expect(allMembers(database)).toEqual([
       owner,
-      { registry: 'reg_b', user: 'usr_b', role: 'admin', addedAt: at },
+      { registry: 'reg_b', user: 'usr_b', role: 'admin', addedAt: at, revision: 1n },
     ]);
   });
 

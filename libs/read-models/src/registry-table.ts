@@ -1,5 +1,5 @@
 import { parseDuration } from '#libs/kernel';
-import type { RegistryCreated, RegistryFact } from '#libs/registries';
+import { isSeenInPolicy, isSeenInRegistry, type RegistryCreated, type RegistryFact } from '#libs/registries';
 import type { Database, Row } from '#libs/sqlite';
 import type { Projection } from './projection.js';
 
@@ -18,17 +18,20 @@ export interface RegistryRow {
   readonly serveReadsFor: string | null;
   /** Revision of the registry's stream that this row shows. */
   readonly revision: bigint;
+  /** Revisions of the newest events that changed what people see of the registry, and of its policy: their versions. */
+  readonly shownRevision: bigint;
+  readonly policyRevision: bigint;
 }
 
 export const registryTable: Projection = {
   name: 'registries',
-  version: 3,
+  version: 4,
   categories: ['registry'],
   schema: `
     CREATE TABLE registries (
       id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, name TEXT NOT NULL, plan TEXT NOT NULL,
       created_at TEXT NOT NULL, created_by TEXT NOT NULL, upstream TEXT, serve_reads_for TEXT,
-      revision TEXT NOT NULL
+      revision TEXT NOT NULL, shown_revision TEXT NOT NULL, policy_revision TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE registry_hosts (
       host TEXT PRIMARY KEY, registry TEXT NOT NULL, place INTEGER NOT NULL
@@ -37,7 +40,11 @@ export const registryTable: Projection = {
   indexes: '',
   apply(database, event) {
     change(database, event.id, event as RegistryFact);
-    database.run('UPDATE registries SET revision = ? WHERE id = ?', [String(event.revision), event.id]);
+    const columns = ['revision'];
+    if (isSeenInRegistry(event)) columns.push('shown_revision');
+    if (isSeenInPolicy(event)) columns.push('policy_revision');
+    const assignments = columns.map((column) => `${column} = ?1`).join(', ');
+    database.run(`UPDATE registries SET ${assignments} WHERE id = ?2`, [String(event.revision), event.id]);
   },
 };
 
@@ -74,7 +81,8 @@ function change(database: Database, id: string, { type, data }: RegistryFact): v
 
 function insertRegistry(database: Database, id: string, data: RegistryCreated['data']): void {
   database.run(
-    `INSERT INTO registries (id, slug, name, plan, created_at, created_by, revision) VALUES (?, ?, ?, ?, ?, ?, '0') ON CONFLICT DO NOTHING`,
+    `INSERT INTO registries (id, slug, name, plan, created_at, created_by, revision, shown_revision, policy_revision)
+     VALUES (?, ?, ?, ?, ?, ?, '0', '0', '0') ON CONFLICT DO NOTHING`,
     [id, data.slug, data.name, data.plan, data.at, data.createdBy],
   );
 }
@@ -163,5 +171,7 @@ function registryRow(database: Database, row: Row): RegistryRow {
     upstream: row['upstream'] as string | null,
     serveReadsFor: row['serve_reads_for'] as string | null,
     revision: BigInt(row['revision'] as string),
+    shownRevision: BigInt(row['shown_revision'] as string),
+    policyRevision: BigInt(row['policy_revision'] as string),
   };
 }

@@ -60,6 +60,7 @@ describe('verify', () => {
       ['channels', 0],
       ['deliveries', 0],
       ['grants', KEYS],
+      ['key_history', KEYS / 4],
       ['keys', KEYS],
       ['registries', 0],
       ['registry_hosts', 0],
@@ -78,6 +79,18 @@ describe('verify', () => {
     const { drift } = await verify();
     mend();
     expect(drift).toEqual([{ table: 'keys', key: `["${String(born)}"]`, kind: 'differs' }]);
+  });
+
+  it('names a version of a row that was never so', async () => {
+    const { id } = seededKey(400);
+    const { born, since } = models.database.get('SELECT born, since FROM key_history WHERE id = ?', [id])!;
+    const revoke = `UPDATE key_history SET status = 'revoked' WHERE id = ?`;
+    models.database.run(revoke, [id]);
+    const { drift } = await verify();
+    models.database.run(revoke.replace('revoked', 'active'), [id]);
+    expect(drift).toEqual([
+      { table: 'key_history', key: `["${String(born)}","${String(since)}"]`, kind: 'differs' },
+    ]);
   });
 
   it('names a row that is missing', async () => {
@@ -100,7 +113,7 @@ describe('verify', () => {
 
   it('compares one moment of the file, whatever is written meanwhile', async () => {
     const verifying = verify();
-    const seeding = seedKeys(store.connectionString, 1, KEYS);
+    const seeding = seedKeys(store.connectionString, 1, { first: KEYS });
     const [{ drift }] = await Promise.all([verifying, seeding]);
     expect(drift).toEqual([]);
   });

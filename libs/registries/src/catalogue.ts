@@ -1,6 +1,6 @@
 import { describeFacts, ROLES } from '#libs/kernel';
 import { registries } from './registry.js';
-import { emails, hosts, slugs } from './reservation.js';
+import { emails, hosts, identities, slugs } from './reservation.js';
 
 const ROLE = `${ROLES.slice(0, -1)
   .map((role) => `\`${role}\``)
@@ -149,9 +149,10 @@ export const registryFacts = describeFacts([registries], {
 });
 
 /** What it says about names: one stream a name, so that the store itself keeps names unique. */
-export const reservationFacts = describeFacts([slugs, hosts, emails], {
+export const reservationFacts = describeFacts([slugs, hosts, emails, identities], {
   Reserved: {
-    description: 'A name was taken for a registry, or an e-mail address for a user, before it was used.',
+    description:
+      'A name was taken for a registry, or an e-mail address or identity for a user, before it was used.',
     fields: { at: ['time', 'When it was taken.'], by: ['text', 'Id of the registry or user that holds it.'] },
     example: { at: '2026-01-05T08:59:59.990Z', by: 'reg_2Xb7Qm4TzR0aKd9P' },
   },

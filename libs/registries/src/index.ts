@@ -5,5 +5,6 @@ export * from './host.js';
 export * from './members.js';
 export * from './registry.js';
 export * from './reservation.js';
+export * from './seen-facts.js';
 export * from './slug.js';
 export * from './upstream.js';

@@ -18,8 +18,10 @@ const FREE: Reservation = { by: undefined, at: undefined };
  */
 export const RESERVATION_EXPIRES_AFTER_MS = 60_000;
 
-/** One stream per name, so that the store itself keeps a name unique: `slug-<slug>`, `host-<host>`, `email-<index>`. */
-function reservations(category: 'slug' | 'host' | 'email'): StreamKind<Reservation, ReservationFact> {
+/** One stream per name, so that the store itself keeps a name unique: `slug-<slug>`, `host-<host>`, `email-<index>`, `identity-<index>`. */
+function reservations(
+  category: 'slug' | 'host' | 'email' | 'identity',
+): StreamKind<Reservation, ReservationFact> {
   return {
     category,
     initial: FREE,
@@ -45,6 +47,8 @@ export const slugs = reservations('slug');
 export const hosts = reservations('host');
 /** E-mail addresses of users, each under its index (libs/identity): no address stands in the log. */
 export const emails = reservations('email');
+/** Whom an OpenID Connect issuer names, each under its index (libs/identity): whose account it opens. */
+export const identities = reservations('identity');
 
 const TAKEN = {
   'slug-taken': 'this name belongs to another registry',
@@ -69,8 +73,12 @@ export function reserve(
  * As `reserve`, by a holder that is about to use the name: one that it has had for half of RESERVATION_EXPIRES_AFTER_MS is
  * taken anew. Without that somebody else could free it, as abandoned, before the holder has written that it uses it.
  */
-export function reserveToUse(by: string, at: string): Decision<Reservation, ReservationFact> {
-  const take = reserve(by, at, 'host-taken');
+export function reserveToUse(
+  by: string,
+  at: string,
+  taken: Parameters<typeof reserve>[2] = 'host-taken',
+): Decision<Reservation, ReservationFact> {
+  const take = reserve(by, at, taken);
   return (state) =>
     take(state.by === by && age(state, at) >= RESERVATION_EXPIRES_AFTER_MS / 2 ? FREE : state);
 }

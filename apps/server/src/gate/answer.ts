@@ -17,7 +17,7 @@ import type { ClientAddresses } from './client-address.js';
 import { networkOf } from './client-network.js';
 import type { FailureLimit } from './failure-limit.js';
 import type { Forwarder } from './forward.js';
-import type { GateLog, GateMetrics } from './gate.js';
+import type { GateLog, GateMetrics, GateUsage, UsedKey } from './gate.js';
 import { HEADERS_MAX } from './limits.js';
 import {
   API_VERSION,
@@ -51,6 +51,7 @@ export interface AnswerContext {
   readonly steadyNow: () => number;
   readonly log: GateLog;
   readonly metrics: GateMetrics | undefined;
+  readonly usage: GateUsage | undefined;
 }
 
 declare module 'fastify' {
@@ -134,6 +135,9 @@ function decide(
   const address = clients.addressOf(raw);
   const wanted = asked.kind === 'refused' ? LOGIN : asked;
   const decision = access.authorize(credentials, registry, wanted, address, context.now());
+  if (decision.verdict !== 'allowed') {
+    context.usage?.denied(decision, registry, credentials, wanted, raw, address);
+  }
   const { action, repository } = wanted;
   if (!decision.proven) return refuseStranger(context, request, reply, decision, action, address);
   const about = { registry, key: decision.keyId };
@@ -146,6 +150,7 @@ function decide(
   }
   if (asked.kind === 'base') {
     context.metrics?.decided('allowed', action);
+    context.usage?.accepted(about, wanted, raw, address);
     return sendBase(reply);
   }
   request.clientAddress = address;
@@ -164,37 +169,41 @@ function isServedAllTheSame(
   return withinMs > 0 && servesReads(withinMs);
 }
 
-/** What is known of a request that a key in force may make. */
-interface Allowed {
-  readonly registry: string;
-  readonly key: string;
-}
-
 function passOn(
   context: AnswerContext,
   request: FastifyRequest,
   reply: FastifyReply,
   asked: RegistryRequest,
-  about: Allowed,
+  about: UsedKey,
 ): void {
-  const { access, forwarder, metrics, underWay } = context;
+  const { access, forwarder } = context;
   const { registry, key } = about;
   const reaches = (repository: string): boolean => access.reaches(key, repository);
   const own = access.upstreamOf(registry);
   const upstream = own === undefined ? undefined : new URL(own);
   const prefix = access.repositoryPrefixOf(registry);
   if (asked.kind === 'catalog') {
-    metrics?.decided('allowed', asked.action);
-    underWay.add(request, reply);
+    letThrough(context, request, reply, asked, about);
     return forwarder.catalog(request, reply, { asked, prefix, upstream, reaches });
   }
   const target = addPrefix(mountOnlyFrom(reaches, asked), prefix);
   if ('kind' in target) {
     return refuse(context, request, reply, 'invalid_request', undefined, invalidRequest(target), about);
   }
-  metrics?.decided('allowed', asked.action);
-  underWay.add(request, reply);
+  letThrough(context, request, reply, asked, about);
   forwarder.forward(request, reply, { asked, target, upstream });
+}
+
+function letThrough(
+  { metrics, underWay, usage }: AnswerContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: RegistryRequest,
+  about: UsedKey,
+): void {
+  metrics?.decided('allowed', asked.action);
+  usage?.accepted(about, asked, request.raw, request.clientAddress);
+  underWay.add(request, reply, usage?.follow(about, asked, request.raw, reply.raw));
 }
 
 /**

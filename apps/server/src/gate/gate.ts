@@ -1,7 +1,7 @@
-import { METHODS } from 'node:http';
+import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
-import type { AccessModel, Action } from '#libs/access';
+import type { AccessModel, Action, Asked, Credentials, Decision } from '#libs/access';
 import { answer, type Outcome } from './answer.js';
 import { Certificate, type TlsFiles } from './certificate.js';
 import { ClientAddresses } from './client-address.js';
@@ -36,6 +36,28 @@ export interface GateMetrics {
   decided(outcome: Outcome, action: Action | undefined): void;
 }
 
+/** A key that the gate let in, and where. */
+export interface UsedKey {
+  readonly registry: string;
+  readonly key: string;
+}
+
+/** Counts what keys are used for (count-usage.ts). It is told beside the request, and neither waits nor throws. */
+export interface GateUsage {
+  accepted(used: UsedKey, asked: Asked, request: IncomingMessage, address: string): void;
+  /** Begins to count the bytes of a request that was let through; what it answers is called when the request has ended. */
+  follow(used: UsedKey, asked: Asked, request: IncomingMessage, response: ServerResponse): () => void;
+  /** `registry` is the one that the host names; the decision is none that allows. */
+  denied(
+    decision: Decision,
+    registry: string,
+    credentials: Credentials,
+    asked: Asked,
+    request: IncomingMessage,
+    address: string,
+  ): void;
+}
+
 export interface GateOptions {
   readonly host: string;
   /** 0 = a free port. */
@@ -55,6 +77,7 @@ export interface GateOptions {
   readonly steadyNow?: () => number;
   readonly log: GateLog;
   readonly metrics?: GateMetrics;
+  readonly usage?: GateUsage;
   /** Mounts further routes (`/livez`, `/metrics`). */
   readonly operations?: (fastify: FastifyInstance) => void;
   /** The gate speaks TLS with these. */
@@ -103,6 +126,7 @@ export async function startGate(options: GateOptions): Promise<Gate> {
     servesReads: options.servesReads,
     steadyNow: options.steadyNow ?? (() => performance.now()),
     metrics: options.metrics,
+    usage: options.usage,
   }; // prettier-ignore
   fastify.decorateRequest('clientAddress', '');
   fastify.decorateRequest('clientScheme', 'http');

@@ -4,14 +4,20 @@ import { sendRefusal, type Refusal } from './refusals.js';
 
 /** The requests that were accepted and are not answered to the end: those that wait for the registry behind, or for readiness. */
 export class UnderWay {
-  readonly #requests = new Map<FastifyReply, FastifyRequest>();
+  readonly #requests = new Map<FastifyReply, { readonly request: FastifyRequest; ended?: () => void }>();
   #ending = false;
 
-  /** The request leaves the list by itself, with its answer or its connection. */
-  add(request: FastifyRequest, reply: FastifyReply): void {
-    if (this.#requests.has(reply)) return;
-    this.#requests.set(reply, request);
-    reply.raw.once('close', () => this.#requests.delete(reply));
+  /** The request leaves the list by itself, with its answer or its connection; `ended` is called then. */
+  add(request: FastifyRequest, reply: FastifyReply, ended?: () => void): void {
+    const known = this.#requests.get(reply);
+    if (known && ended) known.ended = ended;
+    if (known) return;
+    const entry = { request, ...(ended && { ended }) };
+    this.#requests.set(reply, entry);
+    reply.raw.once('close', () => {
+      this.#requests.delete(reply);
+      entry.ended?.();
+    });
     if (this.#ending) endsConnection(request, reply);
   }
 
@@ -26,12 +32,12 @@ export class UnderWay {
   /** From now on every answer is the last one of its connection, and says so. */
   end(): void {
     this.#ending = true;
-    for (const [reply, request] of this.#requests) endsConnection(request, reply);
+    for (const [reply, { request }] of this.#requests) endsConnection(request, reply);
   }
 
   /** Refuses what has no answer yet, and cuts what has a part of one: there is no other way to say that the rest is missing. */
   cut(refusal: Refusal): void {
-    for (const [reply, request] of this.#requests) {
+    for (const [reply, { request }] of this.#requests) {
       if (reply.raw.headersSent) reply.raw.destroy();
       else sendRefusal(request.raw, reply, refusal);
     }

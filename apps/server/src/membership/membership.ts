@@ -32,7 +32,8 @@ const WIDENED_WITHIN_MS = 500;
  */
 export class Membership {
   readonly categories: readonly string[] = [leases.category];
-  private readonly incarnation = randomBase62(INCARNATION_LENGTH);
+  /** Names this process: no other one ever has it, nor has this one after a restart. */
+  readonly incarnation = randomBase62(INCARNATION_LENGTH);
   private readonly members: Members;
   private readonly positions: AppliedPositions;
   private readonly barriers: Barriers;

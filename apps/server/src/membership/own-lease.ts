@@ -39,7 +39,7 @@ export class OwnLease {
 
   /** The store keeps the newest renewals of this process. Then the first one goes out: no request need wait for it. */
   async start(): Promise<void> {
-    await this.eventLog.keepNewest(leases, this.process.incarnation, RENEWALS_KEPT);
+    await this.eventLog.keepOnly(leases, this.process.incarnation, { $maxCount: RENEWALS_KEPT });
     this.running = true;
     this.lease.touched(reading());
     this.renewWhenDue();

@@ -21,7 +21,10 @@ export const data: KeyGenerated['data'] = {
 export const registry = 'reg_a';
 export const during = '2026-01-10T00:00:00.000Z';
 export const generated: KeyFact = { type: 'KeyGenerated', data };
-export const revoked: KeyFact = { type: 'KeyRevoked', data: { at: later, registry: 'reg_a' } };
+export const revoked: KeyFact = {
+  type: 'KeyRevoked',
+  data: { at: later, registry: 'reg_a', cause: 'requested', reason: null },
+};
 export const expired: KeyFact = { type: 'KeyExpired', data: { at: expiresAt, registry: 'reg_a' } };
 export const suspended: KeyFact = { type: 'KeySuspended', data: { at: during, registry } };
 export const resumed: KeyFact = { type: 'KeyResumed', data: { at: during, registry } };

@@ -19,7 +19,11 @@ export class VerifierKeyRoute {
 
   @Get('key')
   @OwnAccount()
-  @Operation({ summary: 'What the receipts of revocations are checked with, offline.', answer: VerifierKey })
+  @Operation({
+    id: 'getVerifierKey',
+    summary: 'What the receipts of revocations are checked with, offline.',
+    answer: VerifierKey,
+  })
   get(): VerifierKey {
     return { key: this.auditKey.verifierKey };
   }

@@ -18,9 +18,11 @@ import { commandContext, CurrentCaller, Requires, type Caller } from '../http/ca
 import { IsFlag, IsList, IsText } from '../http/fields.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
+import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
 import { EVENTS_MAX, eventsOf, targetOf, URL_LENGTH_MAX } from './channel-fields.js';
 import { ChannelParameter } from './channel-parameter.js';
+import { channelIs, channelVersion } from './channel-version.js';
 import { ChannelView, ChannelViews } from './channel-views.js';
 
 /** What is left out stays as it is. The kind of a channel stays for ever. */
@@ -43,13 +45,14 @@ class ChangeChannelBody {
   enabled?: boolean;
 }
 
-export class ChangeChannel extends Command<{ channel: Channel; position: bigint }> {
+export class ChangeChannel extends Command<{ channel: Channel; version: bigint; position: bigint }> {
   constructor(
     readonly registry: string,
     readonly id: string,
     readonly changes: ChannelChanges,
     readonly target: string | undefined,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -63,12 +66,13 @@ export class ChangeChannelHandler implements ICommandHandler<ChangeChannel> {
     private readonly readModels: ReadModels,
   ) {}
 
-  async execute({ registry, id, changes, target, context }: ChangeChannel) {
+  async execute({ registry, id, changes, target, context, ifMatch }: ChangeChannel) {
     const sealed = target === undefined ? {} : { target: await this.subjectKeys.seal(id, target, context) };
     const change = changeChannel(id, { ...changes, ...sealed }, now());
-    const { state, position } = await this.log.transact(registries, registry, change, context);
+    const changed = await this.log.transact(registries, registry, change, context, channelIs(ifMatch, id));
+    const { state, history, position } = changed;
     await this.readModels.waitFor(position, READ_MODEL_WAIT_MS);
-    return { channel: channelOf(state, id), position };
+    return { channel: channelOf(state, id), version: channelVersion(history, id), position };
   }
 }
 
@@ -84,12 +88,18 @@ export class ChangeChannelRoute {
 
   @Patch()
   @Requires('configure')
-  @Operation({ summary: 'Change a channel, or switch it off and on.', answer: ChannelView })
+  @TakesIfMatch()
+  @Operation({
+    problems: ['mail-not-configured'],
+    summary: 'Change a channel, or switch it off and on.',
+    answer: ChannelView,
+  })
   async change(
     @Param('registry', RegistryParameter) { id: registry }: RegistryRow,
     @Param('channel', ChannelParameter) id: string,
     @Body() { name, url, address, events, enabled }: ChangeChannelBody,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ChannelView> {
     // Looked up before anything is sealed: a foreign channel gets no fact under its key.
@@ -101,9 +111,10 @@ export class ChangeChannelRoute {
       ...(events !== undefined && { events: eventsOf(events) }),
       ...(enabled !== undefined && { disabled: enabled ? null : 'by-owner' }),
     };
-    const command = new ChangeChannel(registry, id, changes, target, commandContext(caller));
-    const { channel, position } = await this.commands.execute(command);
+    const command = new ChangeChannel(registry, id, changes, target, commandContext(caller), ifMatch);
+    const { channel, version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
+    showVersion(reply, version);
     return this.views.of(channel, row.createdAt);
   }
 }

@@ -1,11 +1,13 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { findChannel, listChannels, ReadModels, type RegistryRow } from '#libs/read-models';
 import { missingChannel } from '#libs/registries';
 import { Requires } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, WHOLE_NUMBER, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
+import { showVersion } from '../http/versions.js';
 import { ChannelParameter } from './channel-parameter.js';
 import { ChannelView, ChannelViews } from './channel-views.js';
 
@@ -24,7 +26,11 @@ export class ListChannelsRoute {
 
   @Get()
   @Requires('configure')
-  @Operation({ summary: 'The channels of a registry, the oldest first.', answer: ChannelPage })
+  @Operation({
+    id: 'listChannels',
+    summary: 'The channels of a registry, the oldest first.',
+    answer: ChannelPage,
+  })
   async list(
     @Param('registry', RegistryParameter) { id }: RegistryRow,
     @Query() { limit, after }: PageQuery,
@@ -38,13 +44,15 @@ export class ListChannelsRoute {
 
   @Get(':channel')
   @Requires('configure')
-  @Operation({ summary: 'One channel.', answer: ChannelView })
+  @Operation({ id: 'getChannel', summary: 'One channel.', answer: ChannelView })
   show(
     @Param('registry', RegistryParameter) { id: registry }: RegistryRow,
     @Param('channel', ChannelParameter) id: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ChannelView> {
     const row = findChannel(this.readModels.database, id, registry);
     if (!row) throw missingChannel();
+    showVersion(reply, row.revision);
     return this.views.of(row, row.createdAt);
   }
 }

@@ -50,6 +50,7 @@ export class RequestDeliveryRoute {
   @Post('channels/:channel/test')
   @Requires('configure')
   @Operation({
+    id: 'testChannel',
     summary: 'Send a channel a test. The deliveries of the channel tell what became of it.',
     answer: DeliveryView,
     status: 201,
@@ -73,6 +74,7 @@ export class RequestDeliveryRoute {
   @Post('deliveries/:delivery/redeliver')
   @Requires('configure')
   @Operation({
+    id: 'redeliver',
     summary: 'Deliver once more, under the same id, and with all attempts of the schedule.',
     answer: DeliveryView,
   })

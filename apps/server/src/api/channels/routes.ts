@@ -13,7 +13,7 @@ export const CHANNEL_ROUTES = [
   RequestDeliveryRoute,
 ]; // prettier-ignore
 
-/** They need Settings, EventLog, ReadModels and SubjectKeys. */
+/** They need Settings, EventLog, ReadModels, SubjectKeys and FirstAnswer. */
 export const CHANNEL_PROVIDERS = [
   ChannelViews, AddChannelHandler, ChangeChannelHandler, RemoveChannelHandler, RotateChannelSecretHandler,
   RequestDeliveryHandler,

@@ -8,6 +8,7 @@ import { ProblemFilter, sendProblem } from './problem-filter.js';
 import { Problem, PROBLEMS, problemType, type ProblemCode } from './problems.js';
 import { mintRequestId, REQUEST_ID_HEADER } from './request-id.js';
 import { RouteMethods } from './route-methods.js';
+import { answerUnchanged } from './versions.js';
 import { DeclaredInputGuard, InputPipe } from './validation.js';
 
 /** The largest body of the contract (a key with 32 labels and a description) is below 20 kB. */
@@ -17,15 +18,33 @@ const LARGE_BODIES: ReadonlySet<string> = new Set(['/v1/leaks', '/v1/leaks/check
 const LARGE_BODY_LIMIT_BYTES = 1024 * 1024;
 /** A whole request must have arrived within this time; bodies are small, so a slower client is stuck or hostile. */
 const REQUEST_TIMEOUT_MS = 15_000;
+/** How often that is looked at: Node's own 30 s would let a stuck request stay for 45 s. */
+const TIMEOUTS_CHECKED_EVERY_MS = 1_000;
 /** Ids have 20 characters, slugs 40, hosts 253. */
 const PARAMETER_LENGTH_MAX = 253;
 
+interface ApiAdapterOptions {
+  /** Networks from which `X-Forwarded-For`, `-Proto` and `-Host` are believed; from anywhere else they say nothing. */
+  readonly trustedProxies?: readonly string[];
+  readonly requestTimeoutMs?: number;
+}
+
 /** The HTTP server of the management API. Pass `bodyParser: false` to Nest beside it: `configureApi` sets the only parser. */
-export function apiAdapter(): FastifyAdapter {
+export function apiAdapter({
+  trustedProxies = [],
+  requestTimeoutMs = REQUEST_TIMEOUT_MS,
+}: ApiAdapterOptions = {}): FastifyAdapter {
   return new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    trustProxy: false,
+    requestTimeout: requestTimeoutMs,
+    http: {
+      // Node swaps the two when the headers have more time than the whole request, and the body would get 60 s.
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(TIMEOUTS_CHECKED_EVERY_MS, requestTimeoutMs),
+    },
+    // What arrives on open connections while the server ends is answered like everything else, on their last use.
+    return503OnClosing: false,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     logger: false,
     genReqId: mintRequestId,
     frameworkErrors: answerUnroutable,
@@ -46,6 +65,10 @@ export async function configureApi(app: NestFastifyApplication, log: Pick<Log, '
   fastify.addHook('onRoute', (route) => {
     if (LARGE_BODIES.has(route.url)) route.bodyLimit = LARGE_BODY_LIMIT_BYTES;
   });
+  // Node itself would refuse an expectation that it does not know, with a 417 that is no problem document; it may be ignored (RFC 9110 10.1.1).
+  fastify.server.on('checkExpectation', (...call) => fastify.server.emit('request', ...call));
+  answerUnchanged(fastify);
+  endConnections(fastify);
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header(REQUEST_ID_HEADER, request.id);
     if (request.url.startsWith('/v1/')) reply.header('cache-control', 'no-store');
@@ -59,12 +82,26 @@ export async function configureApi(app: NestFastifyApplication, log: Pick<Log, '
   await serveOpenApi(app);
 }
 
+/** A connection whose request is answered while the server ends is closed with it: idle, it would keep the server for a minute. */
+function endConnections(fastify: FastifyInstance): void {
+  let isEnding = false;
+  fastify.addHook('preClose', (done) => {
+    isEnding = true;
+    done();
+  });
+  fastify.addHook('onSend', (_, reply, payload, done) => {
+    if (isEnding) reply.header('connection', 'close');
+    done(null, payload);
+  });
+}
+
 /** Transport security is left to whoever terminates TLS: the server itself speaks plain HTTP, also on addresses that stay so. */
 const SECURITY_HEADERS = {
   strictTransportSecurity: false,
   contentSecurityPolicy: {
     directives: {
       frameAncestors: "'none'",
+      fontSrc: ["'self'", 'data:'],
       styleSrc: ["'self'", "'unsafe-inline'"],
       upgradeInsecureRequests: null,
     },
@@ -93,6 +130,7 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     `${REQUEST_ID_HEADER}: ${requestId}`,
+    'Cache-Control: no-store',
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

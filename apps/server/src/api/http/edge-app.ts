@@ -26,11 +26,14 @@ export class EdgeApp {
     readonly logged: readonly string[],
   ) {}
 
-  static async start(metadata: ModuleMetadata): Promise<EdgeApp> {
+  static async start(
+    metadata: ModuleMetadata,
+    server: Parameters<typeof apiAdapter>[0] = {},
+  ): Promise<EdgeApp> {
     class SpecModule {}
     Module(metadata)(SpecModule);
     const options = { logger: false, bodyParser: false } as const;
-    const app = await NestFactory.create<NestFastifyApplication>(SpecModule, apiAdapter(), options);
+    const app = await NestFactory.create<NestFastifyApplication>(SpecModule, apiAdapter(server), options);
     const logged: string[] = [];
     await configureApi(app, { error: (...entry: unknown[]) => void logged.push(JSON.stringify(entry)) });
     await app.listen(0, '127.0.0.1');

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { Body, Controller, Delete, Get, Param, Post, Query } from '@nestjs/common';
 import { ApiProperty, type OpenAPIObject } from '@nestjs/swagger';
 import { formatKey, Refusal } from '#libs/kernel';
+import { MasterKeyMissing } from '#libs/personal-data';
 import { EdgeApp, faultsOf, type Answer } from './edge-app.js';
 import { IsText, IsTimestamp, NotSupportedYet, NotTogetherWith } from './fields.js';
 import { Operation } from './openapi.js';
@@ -43,6 +44,7 @@ class Things {
 
   @Get(':id')
   show(@Param('id') id: string) {
+    if (id === 'sealed') throw new MasterKeyMissing('0a1b');
     if (id === 'taken') throw new Refusal('slug-taken', 'somebody has it', { field: '/slug' });
     throw new Error(`the cause names ${KEY}`, {
       cause: Object.assign(new Error('deep'), { args: [SECRET] }),
@@ -185,6 +187,13 @@ describe('the edge', () => {
     expect(answer.body.detail).toBe('somebody has it');
   });
 
+  it('a node without the master key says that another one may answer', async () => {
+    const answer = await app.call('GET', '/v1/things/sealed');
+    faultsOf(answer, 503, 'unavailable');
+    expect(answer.headers['retry-after']).toBe('2');
+    expect(answer.text).not.toContain('0a1b');
+  });
+
   it('an unforeseen error says nothing but its request id; the log has the cause without secrets', async () => {
     const answer = await app.call('GET', '/v1/things/1');
     faultsOf(answer, 500, 'internal');
@@ -240,5 +249,33 @@ describe('the edge', () => {
       expect(host).toBe('own');
       expect(await app.call('GET', pathname)).toMatchObject({ status: 200 });
     }
+  });
+
+  it('the docs run under a policy that lets in no script but those of this server', async () => {
+    const { headers, text } = await app.call('GET', '/docs');
+    const policy = String(headers['content-security-policy']);
+    expect(policy.split(';')).toEqual(
+      expect.arrayContaining(["default-src 'self'", "script-src 'self'", "script-src-attr 'none'"]),
+    );
+    expect(policy).not.toMatch(/unsafe-eval|https?:|\*/);
+    const scripts = [...text.matchAll(/<script\b([^>]*)>([^]*?)<\/script>/g)];
+    expect(scripts.length).toBeGreaterThan(2);
+    for (const [, attributes, code] of scripts) {
+      expect({ attributes, code: code!.trim() }).toEqual({
+        attributes: expect.stringMatching(/src="\.\/docs/),
+        code: '',
+      });
+    }
+    expect(text).not.toMatch(/<[^>]* on[a-z]+=/);
+    expect((await app.call('GET', '/docs/swagger-ui-init.js')).text).toContain('"validatorUrl": null');
+  });
+
+  it('an expectation that nobody knows is ignored, and bytes that are no request are a problem that nobody keeps', async () => {
+    expect(await app.call('GET', '/v1/things', { expect: 'x' })).toMatchObject({ status: 200 });
+    faultsOf(
+      await app.call('PURGE', '/v1/things', { 'x-a': 'a', 'content-length': 'x' }),
+      400,
+      'malformed-request',
+    );
   });
 });

@@ -9,7 +9,7 @@ import {
   IsText,
   IsTimestamp,
 } from './fields.js';
-import { truncatedNetwork } from './network.js';
+import { truncatedNetwork } from '#libs/geography';
 import { PageQuery } from './pages.js';
 import { parseTimestamp } from './timestamps.js';
 import { InputPipe } from './validation.js';

@@ -146,7 +146,8 @@ export function IsObjectOf(
 ): PropertyDecorator {
   const isOne = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
   return applyDecorators(
-    ApiProperty({ type: shape, ...options }),
+    // Nest takes only an arrow of this name for a class that is told later.
+    ApiProperty({ type: () => shape(), ...options }),
     Type(shape),
     rule('isObjectOf', isOne, 'must be a JSON object'),
     ValidateNested(),

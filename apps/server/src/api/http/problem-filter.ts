@@ -2,6 +2,7 @@ import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EventStoreUnavailable, RevisionConflict } from '#libs/event-store';
 import { Refusal, withoutKeys } from '#libs/kernel';
+import { MasterKeyMissing } from '#libs/personal-data';
 import type { Log } from '#libs/platform';
 import { RedisUnavailable } from '#libs/redis';
 import {
@@ -81,6 +82,8 @@ export class ProblemFilter implements ExceptionFilter {
 function unavailable(cause: unknown): Problem | undefined {
   if (cause instanceof RevisionConflict)
     return new Problem('conflict', 'Others keep changing it.', { cause });
+  if (cause instanceof MasterKeyMissing)
+    return new Problem('unavailable', 'This node lacks the master key of personal data.', { cause });
   if (cause instanceof RedisUnavailable) {
     return new Problem('unavailable', 'Sessions cannot be read now; access tokens work.', { cause });
   }

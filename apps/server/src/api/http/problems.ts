@@ -89,14 +89,22 @@ export const PROBLEMS = {
   'invitation-void': kind(422, 'The invitation does not hold', 'Ask an administrator for a new one.'),
   'not-supported': kind(422, 'Not supported yet', 'Leave the field out: it could not be enforced.'),
   'expiry-in-past': kind(422, 'The expiry is in the past', 'Choose a time in the future.'),
+  'as-of-in-future': kind(422, 'The moment has not come', 'Ask for a moment that has passed.'),
   'idempotency-key-reused': kind(
     422,
     'The Idempotency-Key was used for another body',
     'Use a new key for a new request.',
   ),
   'too-many-requests': kind(429, 'Too many failures', 'Wait as long as `Retry-After` says.'),
+  'too-many-feeds': kind(429, 'Too many change feeds', 'End one, or wait until one has answered.', 5),
   'headers-too-large': kind(431, 'The headers are too large', 'Send fewer or shorter headers.'),
   internal: kind(500, 'Internal error', 'Tell the operator the request id.'),
+  'position-not-reached': kind(
+    503,
+    'This node is behind',
+    'Repeat the request after `Retry-After` seconds, here or at another node.',
+    1,
+  ),
   unavailable: kind(503, 'Not available now', 'Repeat the request after `Retry-After` seconds.', 2),
 } as const satisfies Record<string, ProblemKind>;
 

@@ -131,9 +131,11 @@ describe('a failed sign-in', () => {
     const signIn = signInOfNobody();
     const parameters = (hash: string) => hash.split('$').slice(0, 4);
     expect(parameters(await signIn.nobody)).toEqual(parameters(await hashPassword('some password')));
-    await expect(signIn.prove(body, 'address')).rejects.toMatchObject({ code: 'sign-in-failed' });
+    await expect(signIn.prove(body, 'address', nothing)).rejects.toMatchObject({ code: 'sign-in-failed' });
     signIn.nobody = Promise.resolve('no hash: whoever verifies it fails');
-    await expect(signIn.prove(body, 'address')).rejects.not.toMatchObject({ code: 'sign-in-failed' });
+    await expect(signIn.prove(body, 'address', nothing)).rejects.not.toMatchObject({
+      code: 'sign-in-failed',
+    });
   });
 });
 

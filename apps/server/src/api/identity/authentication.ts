@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { IdentityModel, type Principal } from '#libs/identity';
 import { hashSecret, parseKey } from '#libs/kernel';
 import type { Caller } from '../http/caller.js';
-import { truncatedNetwork } from '../http/network.js';
+import { truncatedNetwork } from '#libs/geography';
 import { Problem } from '../http/problems.js';
 
 import { sessionToken } from './session-cookie.js';

@@ -10,12 +10,13 @@ import { commandContext, CurrentCaller, OwnAccount, type Caller } from '../http/
 import { IsSecretText } from '../http/fields.js';
 import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
+import { rateLimitOn, type ShowRateLimit } from '../http/rate-limit.js';
 import { answerWritten } from '../http/written.js';
 import { hashPassword, inTurn, matches, refuseWeakPassword } from './passwords.js';
 import { setSessionCookie } from './session-cookie.js';
 import { Sessions } from './sessions.js';
 import { originOf, PASSWORD_TEXT_MAX } from './sign-in.js';
-import { SignInThrottle } from './sign-in-throttle.js';
+import { SIGN_IN_LIMIT, SignInThrottle } from './sign-in-throttle.js';
 import { Users } from './users.js';
 
 class ChangePasswordBody {
@@ -40,12 +41,13 @@ export class CurrentPassword {
     { current, password }: ChangePasswordBody,
     user: string,
     address: string,
+    show: ShowRateLimit,
   ): Promise<string> {
     return inTurn(async () => {
-      await this.throttle.admit(address, user);
+      await this.throttle.admit(address, user, show);
       const hash = await this.users.open(sealed);
       if (hash !== undefined && (await matches(hash, current))) return hashPassword(password);
-      await this.throttle.failed(address, user);
+      await this.throttle.failed(address, user, show);
       throw new Refusal('invalid-value', 'this is not the current password', { field: '/current' });
     });
   }
@@ -56,6 +58,7 @@ export class ChangePassword extends Command<{ position: bigint }> {
     readonly user: string,
     readonly body: ChangePasswordBody,
     readonly address: string,
+    readonly show: ShowRateLimit,
     readonly context: CommandContext,
   ) {
     super();
@@ -72,13 +75,13 @@ export class ChangePasswordHandler implements ICommandHandler<ChangePassword> {
   ) {}
 
   /** Sessions that the former password opened are over everywhere when this resolves. */
-  async execute({ user, body, address, context }: ChangePassword) {
+  async execute({ user, body, address, show, context }: ChangePassword) {
     const { state } = await this.log.read(users, user);
     if (state.status === 'none' || state.password === null) throw missingUser();
     const { commitment } = state.password;
     const { email } = await this.users.view(user, state);
     refuseWeakPassword(body.password, email);
-    const hash = await this.currentPassword.exchange(state.password, body, user, address);
+    const hash = await this.currentPassword.exchange(state.password, body, user, address, show);
     const change = changePassword(now(), await this.users.seal(user, hash, context));
     const { position } = await this.log.transact(
       users,
@@ -105,7 +108,10 @@ export class ChangePasswordRoute {
 
   @Post()
   @OwnAccount()
-  @Operation({ summary: 'Change one’s password: all other sessions end, this one gets a new cookie.' })
+  @Operation({
+    problems: ['not-permitted', 'too-many-requests'],
+    summary: 'Change one’s password: all other sessions end, this one gets a new cookie.',
+  })
   async change(
     @Body() body: ChangePasswordBody,
     @CurrentCaller() caller: Caller,
@@ -114,7 +120,8 @@ export class ChangePasswordRoute {
   ): Promise<void> {
     if (caller.session === undefined)
       throw new Refusal('not-permitted', 'a password is changed by a person who is signed in');
-    const command = new ChangePassword(caller.userId, body, request.ip, commandContext(caller));
+    const show = rateLimitOn(reply, SIGN_IN_LIMIT);
+    const command = new ChangePassword(caller.userId, body, request.ip, show, commandContext(caller));
     const { position } = await this.commands.execute(command);
     await this.sessions.endAll(caller.userId);
     // The password's fact is the newest of the stream, so its position is the credential.

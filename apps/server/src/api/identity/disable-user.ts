@@ -86,6 +86,8 @@ export class DisableUserRoute {
   @Post('disable')
   @Requires('administer')
   @Operation({
+    id: 'disableUser',
+    problems: ['last-administrator'],
     summary:
       'Disable a user: once answered, no session or token of the user is accepted. Withdraws `administrator`.',
     answer: UserView,
@@ -102,7 +104,7 @@ export class DisableUserRoute {
 
   @Post('enable')
   @Requires('administer')
-  @Operation({ summary: 'Let a disabled user sign in again.', answer: UserView })
+  @Operation({ id: 'enableUser', summary: 'Let a disabled user sign in again.', answer: UserView })
   async enable(
     @Param('id', UserParameter) id: string,
     @CurrentCaller() caller: Caller,

@@ -61,6 +61,7 @@ export class EraseUserRoute {
   @Post()
   @Requires('administer')
   @Operation({
+    problems: ['last-administrator'],
     summary:
       'Erase a user for good: e-mail address and name can be read nowhere any more. What the user did stays.',
     answer: ErasedUser,

@@ -9,6 +9,8 @@ import { IdentityApp } from './testing/identity-app.js';
 const PASSWORD = 'correct horse battery';
 const TOKEN = formatKey('drm_AAAAAAAAAAAAAAAA', 'b'.repeat(43));
 const KEY = formatKey('drk_AAAAAAAAAAAAAAAA', 'c'.repeat(43));
+/** As draft-ietf-httpapi-ratelimit-headers-10 has it. */
+const POLICY = '"sign-in";q=10;w=300';
 const SIGN_IN = { email: 'Admin@localhost', password: PASSWORD };
 const BEARER = { authorization: `Bearer ${TOKEN}` };
 
@@ -123,7 +125,14 @@ describe('identity', () => {
   it('ten failures close the door for a while, to that address and e-mail only; success alone is never throttled', async () => {
     for (let round = 0; round < 12; round++)
       expect(await app.call('POST', '/v1/session', {}, SIGN_IN)).toMatchObject({ status: 200 });
+    const full = await app.call('POST', '/v1/session', {}, SIGN_IN);
+    expect(full.headers).toMatchObject({ 'ratelimit-policy': POLICY, ratelimit: '"sign-in";r=10' });
     const wrong = { ...SIGN_IN, password: 'wrong' };
+    const first = await app.call('POST', '/v1/session', {}, wrong);
+    expect(first.headers).toMatchObject({
+      'ratelimit-policy': POLICY,
+      ratelimit: expect.stringMatching(/^"sign-in";r=9;t=(300|299)$/),
+    });
     const statuses = await Promise.all(
       Array.from({ length: 20 }, () => app.call('POST', '/v1/session', {}, wrong)),
     );
@@ -131,7 +140,10 @@ describe('identity', () => {
     const closed = await app.call('POST', '/v1/session', {}, SIGN_IN);
     faultsOf(closed, 429, 'too-many-requests');
     expect(Number(closed.headers['retry-after'])).toBeGreaterThan(290);
-    expect(closed.headers).toMatchObject({ 'ratelimit-policy': '"sign-in";q=10;w=300' });
+    expect(closed.headers).toMatchObject({
+      'ratelimit-policy': POLICY,
+      ratelimit: expect.stringMatching(/^"sign-in";r=0;t=29\d$/),
+    });
     faultsOf(
       await app.call('POST', '/v1/session', {}, { ...wrong, email: 'other@localhost' }),
       401,

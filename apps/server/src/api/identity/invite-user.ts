@@ -123,7 +123,10 @@ export class AcceptInvitationRoute {
 
   @Post()
   @Public()
-  @Operation({ summary: 'Set the first password with the secret of an invitation; then sign in.' })
+  @Operation({
+    problems: ['invitation-void'],
+    summary: 'Set the first password with the secret of an invitation; then sign in.',
+  })
   async accept(
     @Body() body: AcceptBody,
     @Req() request: FastifyRequest,

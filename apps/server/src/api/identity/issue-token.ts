@@ -1,4 +1,4 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
+import { Body, Controller, Headers, Post, Res } from '@nestjs/common';
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
@@ -11,11 +11,14 @@ import {
   users,
   type AccessTokenIssued,
   type Role,
+  type UserFact,
+  type UserState,
 } from '#libs/identity';
 import { formatKey, hashSecret, parseDuration, Refusal } from '#libs/kernel';
-import { mintId, mintSecret, now } from '#libs/platform';
+import { mintSecret, now } from '#libs/platform';
 import { findRegistry, ReadModels } from '#libs/read-models';
 import { commandContext, CurrentCaller, OwnAccount, type Caller } from '../http/caller.js';
+import { FirstAnswer, TakesIdempotencyKey, type Attempt } from '../http/first-answer.js';
 import { IsChoice, IsDurationText, IsText } from '../http/fields.js';
 import { Operation } from '../http/openapi.js';
 import { Widened } from '../http/widened.js';
@@ -48,21 +51,36 @@ class IssueTokenBody {
 }
 
 class IssuedToken extends TokenView {
-  @ApiProperty({ description: 'The whole token: shown in this answer and never again.' })
-  token: string;
+  @ApiProperty({
+    type: 'string',
+    nullable: true,
+    description: 'The whole token: shown in this answer and never again.',
+  })
+  token: string | null;
+
+  @ApiProperty({
+    required: false,
+    description: '`token-already-shown` when the Idempotency-Key was used before.',
+  })
+  code?: string;
 }
 
 type Scope = Pick<AccessTokenIssued['data'], 'role' | 'registry' | 'expiresAt'>;
 
-export class IssueToken extends Command<{
-  issued: AccessTokenIssued['data'];
-  secret: string;
-  position: bigint;
-}> {
+interface Issued {
+  readonly issued: AccessTokenIssued['data'];
+  /** null: it was shown in the first answer. */
+  readonly secret: string | null;
+  readonly position: bigint;
+}
+
+export class IssueToken extends Command<Issued> {
   constructor(
     readonly user: string,
-    readonly wanted: Scope & { readonly at: string; readonly name: string },
+    readonly wanted: Scope & { readonly token: string; readonly at: string; readonly name: string },
     readonly context: CommandContext,
+    /** What a repeated call has to be. */
+    readonly isFirst: Attempt['isFirst'],
   ) {
     super();
   }
@@ -75,10 +93,10 @@ export class IssueTokenHandler implements ICommandHandler<IssueToken> {
     private readonly widened: Widened,
   ) {}
 
-  async execute({ user, wanted, context }: IssueToken) {
+  async execute({ user, wanted, context, isFirst }: IssueToken) {
     const secret = mintSecret();
-    const issued = { ...wanted, token: mintId('drm'), secretHash: hashSecret(secret) };
-    const { position } = await this.log.transact(users, user, issueToken(issued), context);
+    const issued = { ...wanted, secretHash: hashSecret(secret) };
+    const { position } = await this.log.transact(users, user, issueToken(issued), context, isFirst);
     await this.widened.apply(position);
     return { issued, secret, position };
   }
@@ -91,11 +109,15 @@ export class IssueTokenRoute {
     private readonly commands: CommandBus,
     private readonly model: IdentityModel,
     private readonly readModels: ReadModels,
+    private readonly firstAnswer: FirstAnswer,
   ) {}
 
   @Post()
   @OwnAccount()
+  @TakesIdempotencyKey()
   @Operation({
+    id: 'issueAccessToken',
+    problems: ['not-permitted', 'too-many-tokens'],
     summary: 'Make an access token for a program. The answer is the only one that carries it.',
     answer: IssuedToken,
     status: 201,
@@ -103,6 +125,7 @@ export class IssueTokenRoute {
   async issue(
     @Body() body: IssueTokenBody,
     @CurrentCaller() caller: Caller,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<IssuedToken> {
     const at = now();
@@ -112,11 +135,32 @@ export class IssueTokenRoute {
       expiresAt: expiry(body, at),
     };
     this.refuseWider(scope, caller);
-    const wanted = { at, name: body.name, ...scope };
-    const command = new IssueToken(caller.userId, wanted, commandContext(caller));
-    const { issued, secret, position } = await this.commands.execute(command);
-    answerWritten(reply, 201, position);
-    return { ...tokenView(issued), token: formatKey(issued.token, secret) };
+    const repeatable = this.firstAnswer.asked(idempotencyKey, caller, 'issue token', body);
+    const { userId } = caller;
+    const { issued, secret, position } = await this.firstAnswer.of<UserState, UserFact, Issued>(
+      repeatable,
+      commandContext(caller),
+      at,
+      {
+        kind: users,
+        streamOf: () => userId,
+        ownStream: false,
+        make: ({ id, context, isFirst }) => {
+          const wanted = { at, token: `drm_${id}`, name: body.name, ...scope };
+          return this.commands.execute(new IssueToken(userId, wanted, context, isFirst));
+        },
+        again: (_, { position }, { data }) => ({
+          issued: data as AccessTokenIssued['data'],
+          secret: null,
+          position,
+        }),
+      },
+    );
+    answerWritten(reply, secret === null ? 200 : 201, position);
+    const view = tokenView(issued);
+    return secret === null
+      ? { ...view, token: null, code: 'token-already-shown' }
+      : { ...view, token: formatKey(issued.token, secret) };
   }
 
   private registryOf({ registry = null }: IssueTokenBody, { rights }: Caller): string | null {

@@ -23,6 +23,7 @@ export class ListUsersRoute {
   @Get()
   @Requires('administer')
   @Operation({
+    id: 'listUsers',
     summary: 'All users that were not erased, in the order of their registration.',
     answer: UserPage,
   })
@@ -35,7 +36,7 @@ export class ListUsersRoute {
 
   @Get(':id')
   @Requires('administer')
-  @Operation({ summary: 'One user.', answer: UserView })
+  @Operation({ id: 'getUser', summary: 'One user.', answer: UserView })
   show(@Param('id', UserParameter) id: string): Promise<UserView> {
     return this.users.view(id);
   }

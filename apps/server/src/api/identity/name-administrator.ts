@@ -69,6 +69,7 @@ export class NameAdministratorRoute {
   @Put()
   @Requires('administer')
   @Operation({
+    problems: ['last-administrator'],
     summary: 'Make a user an administrator, or no longer one. The last one stays.',
     answer: UserView,
   })

@@ -67,6 +67,17 @@ describe('the master key of an API node', () => {
     expect(existsSync(join(directory.path, 'b'))).toBe(false);
   });
 
+  it('is that of the settings where a file is there too, which the start says', async () => {
+    warned.splice(0);
+    const other = { generations: [generateGeneration()] };
+    expect(await open('a', formatMasterKey(other))).toEqual(other);
+    expect(warned.join()).toContain('MASTER_KEY is used');
+    warned.splice(0);
+    await open('b', formatMasterKey(other));
+    await open('a');
+    expect(warned).toEqual([]);
+  });
+
   it('is not made anew once the log has keys: the start is refused, and no file is left behind', async () => {
     const missing = {
       name: 'Refusal',

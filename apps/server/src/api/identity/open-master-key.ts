@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { EventLog } from '#libs/event-store';
 import { Refusal, streamName } from '#libs/kernel';
 import {
@@ -26,8 +27,12 @@ export async function openMasterKey(
   eventLog: EventLog,
   log: Pick<Log, 'warn'>,
 ): Promise<MasterKey> {
-  if (masterKey !== undefined) return parseMasterKey(masterKey);
   const file = masterKeyFile(dataDir);
+  if (masterKey !== undefined) {
+    if (existsSync(file))
+      log.warn({ file }, 'both MASTER_KEY and a file with a master key are there: MASTER_KEY is used');
+    return parseMasterKey(masterKey);
+  }
   const stored = explained(() => readMasterKeyFile(file));
   if (stored) return stored;
   const known = await eventLog.readStream(streamName(subjects.category, INSTALLATION_SUBJECT));

@@ -30,7 +30,12 @@ export class OwnSessionsRoute {
 
   @Get()
   @OwnAccount()
-  @Operation({ summary: 'The sessions of the caller, the newest first.', answer: SessionPage })
+  @Operation({
+    id: 'listSessions',
+    problems: ['not-permitted'],
+    summary: 'The sessions of the caller, the newest first.',
+    answer: SessionPage,
+  })
   async list(@CurrentCaller() caller: Caller): Promise<SessionPage> {
     refuseNarrowed(caller);
     const sessions = await this.sessions.of(caller.userId);
@@ -47,7 +52,12 @@ export class OwnSessionsRoute {
 
   @Delete()
   @OwnAccount()
-  @Operation({ summary: 'Sign out everywhere else: all sessions end but that of this call.' })
+  @Operation({
+    id: 'endOtherSessions',
+    problems: ['not-permitted'],
+    position: false,
+    summary: 'Sign out everywhere else: all sessions end but that of this call.',
+  })
   async endOthers(@CurrentCaller() caller: Caller): Promise<void> {
     refuseNarrowed(caller);
     for (const { id } of await this.sessions.of(caller.userId)) {
@@ -57,7 +67,12 @@ export class OwnSessionsRoute {
 
   @Delete(':id')
   @OwnAccount()
-  @Operation({ summary: 'End one session of the caller.' })
+  @Operation({
+    id: 'endSession',
+    problems: ['not-permitted'],
+    position: false,
+    summary: 'End one session of the caller.',
+  })
   async end(@Param('id') id: string, @CurrentCaller() caller: Caller): Promise<void> {
     refuseNarrowed(caller);
     if (!(await this.sessions.endOne(caller.userId, id)))

@@ -56,7 +56,11 @@ export class OwnTokensRoute {
 
   @Get()
   @OwnAccount()
-  @Operation({ summary: 'My access tokens that were not ended, oldest first.', answer: TokenPage })
+  @Operation({
+    id: 'listAccessTokens',
+    summary: 'My access tokens that were not ended, oldest first.',
+    answer: TokenPage,
+  })
   list(@Query() { limit, after }: PageQuery, @CurrentCaller() caller: Caller): TokenPage {
     const [last] = placeAfter('access-tokens', after, [TOKEN_ID]) ?? [];
     const all = this.tokensOf(caller);
@@ -70,7 +74,10 @@ export class OwnTokensRoute {
 
   @Delete(':id')
   @OwnAccount()
-  @Operation({ summary: 'End an access token: once answered, no request is accepted with it.' })
+  @Operation({
+    id: 'endAccessToken',
+    summary: 'End an access token: once answered, no request is accepted with it.',
+  })
   async end(
     @Param('id') id: string,
     @CurrentCaller() caller: Caller,

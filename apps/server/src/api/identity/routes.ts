@@ -1,4 +1,6 @@
+import { STANDING } from '../http/standing.js';
 import { Authentication } from './authentication.js';
+import { CallerStanding } from './caller-standing.js';
 import { ChangePasswordHandler, ChangePasswordRoute, CurrentPassword } from './change-password.js';
 import { CreateUserHandler, CreateUserRoute } from './create-user.js';
 import { DisableUserHandler, DisableUserRoute, EnableUserHandler } from './disable-user.js';
@@ -10,13 +12,17 @@ import {
   InviteUserRoute,
 } from './invite-user.js';
 import { IssueTokenHandler, IssueTokenRoute } from './issue-token.js';
+import { LinkedUser } from './linked-user.js';
 import { ListUsersRoute } from './list-users.js';
 import { NameAdministratorHandler, NameAdministratorRoute } from './name-administrator.js';
+import { OidcIssuer } from './oidc-issuer.js';
+import { OidcSignIns } from './oidc-sign-ins.js';
 import { OwnSessionsRoute } from './own-sessions.js';
 import { EndTokenHandler, OwnTokensRoute } from './own-tokens.js';
 import { ReserveEmail } from './reserve-email.js';
 import { Sessions } from './sessions.js';
 import { SignIn, SignInRoute } from './sign-in.js';
+import { OidcSignIn, SignInOidcRoute } from './sign-in-oidc.js';
 import { SignInRecord } from './sign-in-record.js';
 import { SignInThrottle } from './sign-in-throttle.js';
 import { SignOutRoute } from './sign-out.js';
@@ -27,12 +33,13 @@ import { WhoAmIRoute } from './who-am-i.js';
 export const IDENTITY_ROUTES = [
   SignInRoute, SignOutRoute, WhoAmIRoute, ChangePasswordRoute, OwnSessionsRoute, IssueTokenRoute, OwnTokensRoute,
   CreateUserRoute, ListUsersRoute, DisableUserRoute, EraseUserRoute, InviteUserRoute, AcceptInvitationRoute,
-  NameAdministratorRoute,
+  NameAdministratorRoute, SignInOidcRoute,
 ]; // prettier-ignore
 
-/** They need Settings, Installation, EventLog, ReadModels, Membership, Redis, IdentityModel, Users, LOG, Narrowed and Widened. */
+/** They need Settings, Installation, EventLog, ReadModels, Membership, Redis, IdentityModel, Users, LOG, FirstAnswer, Narrowed and Widened. */
 export const IDENTITY_PROVIDERS = [
   Authentication, UnderLease, Sessions, SignIn, SignInThrottle, SignInRecord, CurrentPassword, AcceptInvitation, ReserveEmail,
   ChangePasswordHandler, IssueTokenHandler, EndTokenHandler, CreateUserHandler, DisableUserHandler, EnableUserHandler,
-  EraseUserHandler, InviteUserHandler, NameAdministratorHandler,
+  EraseUserHandler, InviteUserHandler, NameAdministratorHandler, { provide: STANDING, useClass: CallerStanding },
+  OidcIssuer, OidcSignIns, OidcSignIn, LinkedUser,
 ]; // prettier-ignore

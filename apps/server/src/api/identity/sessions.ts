@@ -27,7 +27,7 @@ export interface Session extends SessionOrigin {
   /** `ses_<16>`: public, and of no use to sign in. */
   readonly id: string;
   readonly userId: string;
-  /** Position of the password that opened it; it must still be the user's newest. */
+  /** Position of the user's credential when it was opened; it must still be the newest. */
   readonly credential: bigint;
   /** Milliseconds since 1970. */
   readonly openedAt: number;

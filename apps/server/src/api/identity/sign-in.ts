@@ -6,15 +6,16 @@ import { withoutKeys } from '#libs/kernel';
 import { mintUuid, randomBase62 } from '#libs/platform';
 import { Public } from '../http/caller.js';
 import { IsSecretText, IsText } from '../http/fields.js';
-import { truncatedNetwork } from '../http/network.js';
+import { truncatedNetwork } from '#libs/geography';
 import { Operation } from '../http/openapi.js';
 import { Problem } from '../http/problems.js';
+import { rateLimitOn, type ShowRateLimit } from '../http/rate-limit.js';
 
 import { hashPassword, inTurn, matches } from './passwords.js';
 import { setSessionCookie } from './session-cookie.js';
 import { Sessions, type SessionOrigin } from './sessions.js';
 import { SignInRecord } from './sign-in-record.js';
-import { SignInThrottle } from './sign-in-throttle.js';
+import { SIGN_IN_LIMIT, SignInThrottle } from './sign-in-throttle.js';
 import { UnderLease } from './under-lease.js';
 import { Users, UserView } from './users.js';
 
@@ -56,19 +57,19 @@ export class SignIn {
   ) {}
 
   /** Returns who it is; throws 401 `sign-in-failed`, or 429 after too many failures from this address. */
-  async prove({ email, password }: SignInBody, address: string): Promise<Proven> {
+  async prove({ email, password }: SignInBody, address: string, show: ShowRateLimit): Promise<Proven> {
     const name = foldEmail(email);
     const index = await this.users.indexOf(email, SYSTEM);
     return inTurn(async () => {
-      await this.throttle.admit(address, name);
+      await this.throttle.admit(address, name, show);
       const found = await this.underLease.decide(() => this.find(index));
       const hash = found && (await this.users.open(found.password));
       const proven = await matches(hash ?? (await this.nobody), password);
       if (found && hash !== undefined && proven) {
-        await this.throttle.succeeded(address, name);
+        await this.throttle.succeeded(address, name, show);
         return found;
       }
-      await this.throttle.failed(address, name);
+      await this.throttle.failed(address, name, show);
       throw new Problem('sign-in-failed', 'The e-mail address or the password is wrong.');
     });
   }
@@ -103,6 +104,8 @@ export class SignInRoute {
   @Post()
   @Public()
   @Operation({
+    problems: ['sign-in-failed', 'too-many-requests'],
+    position: false,
     summary: 'Sign in with e-mail and password; the answer sets the session cookie.',
     answer: SignedIn,
   })
@@ -111,7 +114,7 @@ export class SignInRoute {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<SignedIn> {
-    const { id, credential } = await this.signIn.prove(body, request.ip);
+    const { id, credential } = await this.signIn.prove(body, request.ip, rateLimitOn(reply, SIGN_IN_LIMIT));
     const user = await this.users.view(id);
     const origin = originOf(request);
     setSessionCookie(request, reply, await this.sessions.open(id, credential, origin));

@@ -15,7 +15,7 @@ export class SignOutRoute {
 
   @Delete()
   @Public()
-  @Operation({ summary: 'Sign out: the session ends and the cookie is cleared.' })
+  @Operation({ position: false, summary: 'Sign out: the session ends and the cookie is cleared.' })
   async delete(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

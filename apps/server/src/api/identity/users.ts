@@ -1,7 +1,15 @@
+import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { ApiProperty } from '@nestjs/swagger';
 import type { CommandContext } from '#libs/event-store';
-import { emailIndex, IdentityModel, missingUser, type SealedText, type UserState } from '#libs/identity';
+import {
+  emailIndex,
+  IdentityModel,
+  missingUser,
+  subjectIndex,
+  type SealedText,
+  type UserState,
+} from '#libs/identity';
 import { derivedKey, SubjectKeys } from '#libs/personal-data';
 
 type RegisteredUser = Exclude<UserState, { status: 'none' }>;
@@ -9,6 +17,8 @@ type RegisteredUser = Exclude<UserState, { status: 'none' }>;
 /** The subject whose key belongs to the installation itself; it is never erased. */
 export const INSTALLATION_SUBJECT = 'installation';
 const EMAIL_INDEX = 'e-mail index';
+const FINGERPRINT = 'fingerprint';
+const SUBJECT_INDEX = 'subject index';
 
 export class UserView {
   @ApiProperty({ example: 'usr_8Zk1mQ4vT0aXc2Lp' }) id: string;
@@ -17,11 +27,11 @@ export class UserView {
   @ApiProperty({ enum: ['invited', 'active', 'disabled'] }) status: RegisteredUser['status'];
   @ApiProperty() administrator: boolean;
   @ApiProperty({ format: 'date-time' }) createdAt: string;
-  @ApiProperty({ format: 'date-time', nullable: true, description: 'Exact to the hour.' })
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, description: 'Exact to the hour.' })
   lastSignInAt: string | null;
 }
 
-/** Users as they are shown and looked up: the one place where personal data is opened. */
+/** Users as they are shown and looked up: with `People`, the only place where personal data is opened. */
 @Injectable()
 export class Users {
   constructor(
@@ -33,6 +43,18 @@ export class Users {
   async indexOf(email: string, context: CommandContext): Promise<string> {
     const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
     return emailIndex(derivedKey(key, EMAIL_INDEX), email);
+  }
+
+  /** A hash (hex) of text that must not be guessed from it, such as names and addresses: keyed, and the same on every node. */
+  async fingerprint(text: string, context: CommandContext): Promise<string> {
+    const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
+    return createHmac('sha256', derivedKey(key, FINGERPRINT)).update(text).digest('hex');
+  }
+
+  /** What stands in the log in the place of whom an issuer names. */
+  async subjectIndexOf(issuer: string, subject: string, context: CommandContext): Promise<string> {
+    const key = await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, context);
+    return subjectIndex(derivedKey(key, SUBJECT_INDEX), issuer, subject);
   }
 
   /** Personal data of a user, as an event may hold it. */

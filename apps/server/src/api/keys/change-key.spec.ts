@@ -40,7 +40,7 @@ class Node {
   readonly log = {
     transact: (_kind: unknown, _id: string, decision: Decision<KeyState, KeyFact>) => {
       this.happens(decision);
-      return Promise.resolve({ state: this.state, facts: [], position: POSITION, revision: 0n });
+      return Promise.resolve({ state: this.state, history: [], facts: [], position: POSITION, revision: 0n });
     },
   } as unknown as EventLog;
   readonly widened = {

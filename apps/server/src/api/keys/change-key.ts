@@ -13,9 +13,11 @@ import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { Widened } from '../http/widened.js';
+import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
 import { expiryAt } from './expiry.js';
 import { KeyParameter } from './key-parameter.js';
+import { keyIs, keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
 import { IsNetworks, IsRepositories, restrictions } from './restrictions.js';
@@ -42,12 +44,13 @@ class ChangeKeyBody {
   @NotSupportedYet() expectedCountries?: unknown;
 }
 
-export class ChangeKey extends Command<{ state: KeyState; position: bigint }> {
+export class ChangeKey extends Command<{ state: KeyState; version: bigint; position: bigint }> {
   constructor(
     readonly registry: string,
     readonly id: string,
     readonly changes: Partial<KeyTraits>,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -61,14 +64,15 @@ export class ChangeKeyHandler implements ICommandHandler<ChangeKey> {
     private readonly narrowed: Narrowed,
   ) {}
 
-  async execute({ registry, id, changes, context }: ChangeKey) {
+  async execute({ registry, id, changes, context, ifMatch }: ChangeKey) {
     const change = changeKey({ registry, at: now(), changes });
     let before: KeyState = keys.initial;
     const decide = (state: KeyState) => change((before = state));
-    const { state, position } = await this.log.transact(keys, id, decide, context);
+    const seen = keyIs(ifMatch, registry);
+    const { state, history, position } = await this.log.transact(keys, id, decide, context, seen);
     if (mustBeKnown(before, state, changes)) await this.narrowed.apply(position);
     else await this.widened.apply(position);
-    return { state, position };
+    return { state, version: keyVersion(history), position };
   }
 }
 
@@ -96,7 +100,9 @@ export class ChangeKeyRoute {
 
   @Patch()
   @RequiresOfKey('own-keys', 'any-keys')
+  @TakesIfMatch()
   @Operation({
+    problems: ['key-revoked', 'key-expired', 'expiry-in-past'],
     summary: 'Change a key. Once answered, no gate grants what it may no more.',
     answer: KeyView,
   })
@@ -105,11 +111,13 @@ export class ChangeKeyRoute {
     @Param('key', KeyParameter) id: string,
     @Body() body: ChangeKeyBody,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    const command = new ChangeKey(registry.id, id, changes(body), commandContext(caller));
-    const { state, position } = await this.commands.execute(command);
+    const command = new ChangeKey(registry.id, id, changes(body), commandContext(caller), ifMatch);
+    const { state, version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
+    showVersion(reply, version);
     return this.views.ofState(id, state, registry);
   }
 }

@@ -5,7 +5,7 @@ import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
 import { formatKey, hashSecret, parseDuration } from '#libs/kernel';
 import { generateKey, keys, PERMISSIONS, type KeyState, type KeyTraits, type Permission } from '#libs/keys';
-import { mintId, mintSecret, now } from '#libs/platform';
+import { mintSecret, now } from '#libs/platform';
 import type { RegistryRow } from '#libs/read-models';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import {
@@ -17,12 +17,14 @@ import {
   NotSupportedYet,
   NotTogetherWith,
 } from '../http/fields.js';
+import { FirstAnswer, TakesIdempotencyKey, type Attempt, type Repeatable } from '../http/first-answer.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { Widened } from '../http/widened.js';
+import { showVersion } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
 import { expiryAt, storedExpiry } from './expiry.js';
-import { FirstAnswer, type Repeatable } from './first-answer.js';
+import { keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
 import { IsNetworks, IsRepositories, restrictions } from './restrictions.js';
@@ -67,13 +69,17 @@ class GeneratedKey extends KeyView {
   code?: string;
 }
 
+interface Generated {
+  readonly id: string;
+  /** null: it was shown in the first answer. */
+  readonly secret: string | null;
+  readonly state: KeyState;
+  readonly version: bigint;
+  readonly position: bigint;
+}
+
 /** Mint, transact, wait, answer. `repeatable` is given when the caller sent an Idempotency-Key. */
-export class GenerateKey extends Command<{
-  id: string;
-  secret: string | null;
-  state: KeyState;
-  position: bigint;
-}> {
+export class GenerateKey extends Command<Generated> {
   constructor(
     readonly registry: RegistryRow,
     readonly wanted: KeyTraits,
@@ -95,19 +101,28 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
     private readonly firstAnswer: FirstAnswer,
   ) {}
 
-  async execute(command: GenerateKey) {
-    const { repeatable, context } = command;
-    if (!repeatable) return this.generate(mintId('drk'), command, context);
-    return this.firstAnswer.of(repeatable, command.at, (id) =>
-      this.generate(id, command, { ...context, bodyHash: repeatable.bodyHash }),
-    );
+  execute(command: GenerateKey) {
+    const idOf = ({ id }: Attempt) => `drk_${id}`;
+    return this.firstAnswer.of(command.repeatable, command.context, command.at, {
+      kind: keys,
+      streamOf: idOf,
+      ownStream: true,
+      make: (attempt) => this.generate(idOf(attempt), command, attempt.context),
+      again: (attempt, { state, events, position }) => ({
+        id: idOf(attempt),
+        secret: null,
+        state,
+        version: keyVersion(events),
+        position,
+      }),
+    });
   }
 
   private async generate(
     id: string,
     { registry, wanted, createdBy, at }: GenerateKey,
     context: CommandContext,
-  ) {
+  ): Promise<Generated> {
     const secret = mintSecret();
     const data = {
       ...wanted,
@@ -118,9 +133,9 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
       secretHash: hashSecret(secret),
       expectedCountries: [],
     };
-    const { state, position } = await this.log.create(keys, id, generateKey(data), context);
+    const { state, history, position } = await this.log.create(keys, id, generateKey(data), context);
     await this.widened.apply(position);
-    return { id, secret, state, position };
+    return { id, secret, state, version: keyVersion(history), position };
   }
 }
 
@@ -135,7 +150,10 @@ export class GenerateKeyRoute {
 
   @Post()
   @Requires('own-keys')
+  @TakesIdempotencyKey()
   @Operation({
+    problems: ['expiry-in-past', 'idempotency-key-reused'],
+    again: 'The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`.',
     summary: 'Generate a key. The answer is the only one that carries it.',
     answer: GeneratedKey,
     status: 201,
@@ -152,8 +170,9 @@ export class GenerateKeyRoute {
     const command = new GenerateKey(
       registry, traits(body, at), caller.userId, at, commandContext(caller), repeatable,
     ); // prettier-ignore
-    const { id, secret, state, position } = await this.commands.execute(command);
+    const { id, secret, state, version, position } = await this.commands.execute(command);
     answerWritten(reply, secret === null ? 200 : 201, position);
+    showVersion(reply, version);
     const view = this.views.ofState(id, state, registry);
     return secret === null
       ? { ...view, key: null, code: 'key-already-shown' }

@@ -2,13 +2,14 @@ import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
 import { EventLog } from '#libs/event-store';
 import type { RecordedFact } from '#libs/kernel';
-import { belongs, keys, missingKey } from '#libs/keys';
+import { belongs, keys, missingKey, type KeyRevoked } from '#libs/keys';
 import type { RegistryRow } from '#libs/read-models';
 import { RequiresOfKey } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, WHOLE_NUMBER, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { KeyParameter } from './key-parameter.js';
+import { RevocationReasons } from './revocation-reasons.js';
 
 class KeyEventActor {
   @ApiProperty({ enum: ['user', 'access-token', 'key', 'system'] }) type: string;
@@ -33,11 +34,18 @@ class KeyEventPage implements Page<KeyEvent> {
 @ApiTags('keys')
 @Controller('v1/registries/:registry/keys/:key/events')
 export class KeyEventsRoute {
-  constructor(private readonly log: EventLog) {}
+  constructor(
+    private readonly log: EventLog,
+    private readonly reasons: RevocationReasons,
+  ) {}
 
   @Get()
   @RequiresOfKey('audit-own', 'audit')
-  @Operation({ summary: "The key's history, oldest first, read from the log itself.", answer: KeyEventPage })
+  @Operation({
+    id: 'listKeyEvents',
+    summary: "The key's history, oldest first, read from the log itself.",
+    answer: KeyEventPage,
+  })
   async events(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
@@ -52,7 +60,15 @@ export class KeyEventsRoute {
     const { items, next } = pageOf(list, rest.slice(0, limit + 1), limit, (event) => [
       event.revision.toString(),
     ]);
-    return { items: items.map(shown), next };
+    return { items: await Promise.all(items.map((event) => this.readable(event))), next };
+  }
+
+  /** With the reason of a revocation as text. */
+  private async readable(event: RecordedFact): Promise<KeyEvent> {
+    const shownEvent = shown(event);
+    if (event.type !== 'KeyRevoked') return shownEvent;
+    const { reason } = event.data as KeyRevoked['data'];
+    return { ...shownEvent, data: { ...shownEvent.data, reason: await this.reasons.open(reason) } };
   }
 }
 

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { PERMISSIONS, type ExistingKey, type Permission } from '#libs/keys';
 import type { KeyRow, RegistryRow } from '#libs/read-models';
+import { RevocationView } from './revocation-reasons.js';
 
 /** As they are shown, the strongest last: a suspended key whose time is over is expired. */
 export const STATUSES = [
@@ -14,7 +15,7 @@ export const STATUSES = [
 const ROTATION_PERIOD_MS = 90 * 86_400_000;
 
 /** What all answers about a key have in common. */
-type KeyFacts = Omit<KeyRow, 'born'>;
+type KeyFacts = Omit<KeyRow, 'born' | 'revision'>;
 
 /** A key as the API shows it. Its secret is not part of it. */
 export class KeyView {
@@ -40,6 +41,7 @@ export class KeyView {
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) expiresAt: string | null;
   @ApiProperty({ format: 'date-time', description: 'When to replace it.' }) rotateBy: string;
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) revokedAt: string | null;
+  @ApiProperty({ type: RevocationView, nullable: true }) revocation: RevocationView | null;
   @ApiProperty({ description: 'Asks for the key itself; `-p <key>` works too.' }) dockerLogin: string;
 }
 
@@ -64,6 +66,7 @@ export function keyView(key: KeyFacts, dockerHost: string, now: string): KeyView
     expiresAt,
     rotateBy: new Date(Date.parse(createdAt) + ROTATION_PERIOD_MS).toISOString(),
     revokedAt,
+    revocation: key.revocation && { cause: key.revocation.cause },
     dockerLogin: `docker login -u ${id} ${dockerHost}`,
   };
 }

@@ -13,8 +13,9 @@ export class KeyViews {
     private readonly gate: GateAddress,
   ) {}
 
-  ofRow(row: KeyRow, registry: RegistryRow): KeyView {
-    return keyView(row, this.dockerHost(registry), now());
+  /** `at`: the moment by whose clock it has expired or not (RFC 3339). */
+  ofRow(row: KeyRow, registry: RegistryRow, at = now()): KeyView {
+    return keyView(row, this.dockerHost(registry), at);
   }
 
   ofState(id: string, state: KeyState, registry: RegistryRow): KeyView {

@@ -1,9 +1,11 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
-import { ApiProperty, ApiTags, PickType } from '@nestjs/swagger';
+import { Controller, Get, Param, Query, Res } from '@nestjs/common';
+import { ApiProperty, ApiTags, IntersectionType, PickType } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { missingKey, PERMISSIONS } from '#libs/keys';
 import { now } from '#libs/platform';
 import {
   findKey,
+  findKeyAt,
   foldName,
   listKeys,
   ReadModels,
@@ -12,18 +14,21 @@ import {
   type RegistryRow,
 } from '#libs/read-models';
 import { IsChoice, IsChoices, IsPattern, IsText, IsTimestamp, NotSupportedYet } from '../http/fields.js';
-import { Requires } from '../http/caller.js';
+import { CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, TEXT, WHOLE_NUMBER, type Page } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
+import { showVersion } from '../http/versions.js';
+import { AsOfQuery, momentOf, requireOwn } from './as-of.js';
 import { KeyParameter } from './key-parameter.js';
 import { parseTimestamp } from '../http/timestamps.js';
 import { KeyView, STATUSES } from './key-view.js';
 import { KeyViews } from './key-views.js';
+import { RevocationReasons } from './revocation-reasons.js';
 
 const SORTS = ['createdAt', '-createdAt', 'name', '-name'] as const satisfies readonly KeySort[];
 
-export class KeyQueryParameters extends PageQuery {
+export class KeyQueryParameters extends IntersectionType(PageQuery, AsOfQuery) {
   @IsChoices(STATUSES, { optional: true, description: 'One or more, joined by commas.' })
   status?: (typeof STATUSES)[number][];
 
@@ -59,7 +64,6 @@ export class KeyQueryParameters extends PageQuery {
   sort?: KeySort;
 
   @NotSupportedYet({ type: 'string' }) unusedSince?: unknown;
-  @NotSupportedYet({ type: 'string' }) asOf?: unknown;
 }
 
 /** The parameters that choose keys. */
@@ -83,21 +87,32 @@ export class ListKeysRoute {
   constructor(
     private readonly readModels: ReadModels,
     private readonly views: KeyViews,
+    private readonly reasons: RevocationReasons,
   ) {}
 
   @Get()
   @Requires('see')
-  @Operation({ summary: 'The keys of a registry, revoked and expired ones too.', answer: KeyPage })
+  @Operation({
+    id: 'listKeys',
+    problems: ['not-supported', 'as-of-in-future'],
+    summary: 'The keys of a registry, revoked and expired ones too.',
+    answer: KeyPage,
+  })
   list(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Query() query: KeyQueryParameters,
+    @CurrentCaller() caller: Caller,
   ): KeyPage {
-    const sort = query.sort ?? '-createdAt';
-    const list = `keys ${registry.id} ${sort}`;
+    const moment = momentOf(query, registry.id, caller);
+    const at = moment?.at ?? now();
+    const { sort = '-createdAt', createdBy = moment?.only } = query;
+    const list = moment ? `keys ${registry.id} ${sort} ${at}` : `keys ${registry.id} ${sort}`;
+    if (moment?.only !== undefined && moment.only !== createdBy) return { items: [], next: null };
     const rows = listKeys(this.readModels.database, {
-      ...filtersOf(query),
+      ...filtersOf({ ...query, ...(createdBy !== undefined && { createdBy }) }),
       registry: registry.id,
-      now: now(),
+      now: at,
+      asOf: moment !== undefined,
       sort,
       ...place(list, query.after),
       limit: query.limit + 1,
@@ -106,20 +121,44 @@ export class ListKeysRoute {
       foldName(row.name),
       row.born.toString(),
     ]);
-    return { items: items.map((row: KeyRow) => this.views.ofRow(row, registry)), next };
+    return { items: items.map((row: KeyRow) => this.views.ofRow(row, registry, at)), next };
   }
 
   @Get(':key')
   @Requires('see')
-  @Operation({ summary: 'One key.', answer: KeyView })
-  show(
+  @Operation({ id: 'getKey', problems: ['as-of-in-future'], summary: 'One key.', answer: KeyView })
+  async show(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
-  ): KeyView {
+    @Query() query: AsOfQuery,
+    @CurrentCaller() caller: Caller,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<KeyView> {
+    const moment = momentOf(query, registry.id, caller);
     const row = findKey(this.readModels.database, registry.id, id);
     if (!row) throw missingKey();
-    return this.views.ofRow(row, registry);
+    if (moment) {
+      requireOwn(moment, row.createdBy);
+      const then = findKeyAt(this.readModels.database, registry.id, id, moment.at);
+      if (!then) throw missingKey();
+      return this.withReason(then, this.views.ofRow(then, registry, moment.at), caller);
+    }
+    const view = this.views.ofRow(row, registry);
+    // A key whose time is over is shown as expired before that is recorded, and so before it has another version.
+    if (view.status === row.status) showVersion(reply, row.revision);
+    return this.withReason(row, view, caller);
   }
+
+  private async withReason(row: KeyRow, view: KeyView, caller: Caller): Promise<KeyView> {
+    if (!row.revocation || !mayReadHistory(caller, row)) return view;
+    return { ...view, revocation: await this.reasons.view(row.revocation) };
+  }
+}
+
+/** The reason of a revocation is part of the key's history. */
+function mayReadHistory({ userId, rights }: Caller, { registry, createdBy }: KeyRow): boolean {
+  const own = rights(registry);
+  return own.has('audit') || (createdBy === userId && own.has('audit-own'));
 }
 
 /** What the query asks for, as the tables take it. */

@@ -9,8 +9,8 @@ import { Installation } from '../../installation.js';
 class ReceiptMemberView {
   @ApiProperty({ description: 'Random id of the process.' }) incarnation: string;
   @ApiProperty({ description: 'Name of its host.' }) label: string;
-  @ApiProperty({ required: false, format: 'date-time' }) appliedAt?: string | null;
-  @ApiProperty({ required: false, format: 'date-time' }) leaseEndedAt?: string | null;
+  @ApiProperty({ type: 'string', required: false, format: 'date-time' }) appliedAt?: string | null;
+  @ApiProperty({ type: 'string', required: false, format: 'date-time' }) leaseEndedAt?: string | null;
 }
 
 /** The proof that a revocation holds at every gate, signed. docs/receipts.md says how to check it. */

@@ -10,16 +10,19 @@ import { commandContext, CurrentCaller, RequiresOfKey, type Caller } from '../ht
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { Widened } from '../http/widened.js';
+import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
 import { KeyParameter } from './key-parameter.js';
+import { keyIs, keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
 
-export class ResumeKey extends Command<{ state: KeyState; position: bigint }> {
+export class ResumeKey extends Command<{ state: KeyState; version: bigint; position: bigint }> {
   constructor(
     readonly registry: string,
     readonly id: string,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -32,11 +35,12 @@ export class ResumeKeyHandler implements ICommandHandler<ResumeKey> {
     private readonly widened: Widened,
   ) {}
 
-  async execute({ registry, id, context }: ResumeKey) {
+  async execute({ registry, id, context, ifMatch }: ResumeKey) {
     const resume = resumeKey({ registry, at: now() });
-    const { state, position } = await this.log.transact(keys, id, resume, context);
+    const seen = keyIs(ifMatch, registry);
+    const { state, history, position } = await this.log.transact(keys, id, resume, context, seen);
     await this.widened.apply(position);
-    return { state, position };
+    return { state, version: keyVersion(history), position };
   }
 }
 
@@ -50,7 +54,9 @@ export class ResumeKeyRoute {
 
   @Post()
   @RequiresOfKey('own-keys', 'any-keys')
+  @TakesIfMatch()
   @Operation({
+    problems: ['key-revoked', 'key-expired'],
     summary: 'Resume a suspended key: it is accepted again.',
     answer: KeyView,
   })
@@ -58,11 +64,13 @@ export class ResumeKeyRoute {
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    const command = new ResumeKey(registry.id, id, commandContext(caller));
-    const { state, position } = await this.commands.execute(command);
+    const command = new ResumeKey(registry.id, id, commandContext(caller), ifMatch);
+    const { state, version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
+    showVersion(reply, version);
     return this.views.ofState(id, state, registry);
   }
 }

@@ -3,18 +3,19 @@ import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nest
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
-import { keys, revokeKey } from '#libs/keys';
+import { keys, revokeKey, type SealedReason } from '#libs/keys';
 import { mintUuid, now } from '#libs/platform';
 import { listKeys, ReadModels, type KeyQuery, type RegistryRow } from '#libs/read-models';
 import { ProveRevocation, type RevokedKey as KeyToProve } from '../../membership/prove-revocation.js';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
-import { IsFlag, IsObjectOf, NotSupportedYet } from '../http/fields.js';
+import { IsFlag, IsObjectOf, IsText } from '../http/fields.js';
 import { Operation } from '../http/openapi.js';
 import { invalidField, Problem } from '../http/problems.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
 import { filtersOf, KeyFilter } from './list-keys.js';
 import { Receipts, ReceiptView, RevokedKey } from './receipts.js';
+import { REASON_MAX, RevocationReasons } from './revocation-reasons.js';
 
 /** More keys than this are revoked by several calls, each of which chooses fewer. */
 const KEYS_MAX = 10_000;
@@ -33,7 +34,8 @@ class RevokeKeysBody {
   @IsFlag({ description: 'Only say which keys would be revoked.' })
   dryRun?: boolean;
 
-  @NotSupportedYet({ type: 'string' }) reason?: unknown;
+  @IsText({ max: REASON_MAX, optional: true, description: 'Why, of every one of them. Stored encrypted.' })
+  reason?: string | null;
 }
 
 class FailedKey {
@@ -74,6 +76,7 @@ export class RevokeKeys extends Command<{
     readonly registry: RegistryRow,
     readonly ids: readonly string[],
     readonly context: CommandContext,
+    readonly reason: SealedReason | null,
   ) {
     super();
   }
@@ -88,14 +91,14 @@ export class RevokeKeysHandler implements ICommandHandler<RevokeKeys> {
   ) {}
 
   /** All appends, then one wait for the last of them, then the proofs. A key that cannot be revoked now does not keep the others. */
-  async execute({ registry, ids, context }: RevokeKeys) {
+  async execute({ registry, ids, context, reason }: RevokeKeys) {
     const revocations: Revocation[] = [];
     const failures: FailedKey[] = [];
     const left = [...ids];
     const lane = async (): Promise<void> => {
       for (let id = left.pop(); id !== undefined; id = left.pop()) {
         try {
-          revocations.push(await this.revoke(registry, id, context));
+          revocations.push(await this.revoke(registry, id, context, reason));
         } catch (error) {
           failures.push({ id, detail: error instanceof Error ? error.message : 'unknown' });
         }
@@ -118,8 +121,13 @@ export class RevokeKeysHandler implements ICommandHandler<RevokeKeys> {
     return { proven, failures, position };
   }
 
-  private async revoke(registry: RegistryRow, id: string, context: CommandContext): Promise<Revocation> {
-    const decision = revokeKey({ registry: registry.id, at: now() });
+  private async revoke(
+    registry: RegistryRow,
+    id: string,
+    context: CommandContext,
+    reason: SealedReason | null,
+  ): Promise<Revocation> {
+    const decision = revokeKey({ registry: registry.id, at: now(), reason });
     const { state, position } = await this.log.transact(keys, id, decision, {
       ...context,
       commandId: mintUuid(),
@@ -140,17 +148,19 @@ export class RevokeKeysRoute {
     private readonly commands: CommandBus,
     private readonly readModels: ReadModels,
     private readonly receipts: Receipts,
+    private readonly reasons: RevocationReasons,
   ) {}
 
   @Post()
   @Requires('any-keys')
   @Operation({
+    position: 'sometimes',
     summary: 'Revoke all keys that a filter chooses, or say which they are.',
     answer: RevokedKeys,
   })
   async revoke(
     @Param('registry', RegistryParameter) registry: RegistryRow,
-    @Body() { filter, dryRun }: RevokeKeysBody,
+    @Body() { filter, dryRun, reason }: RevokeKeysBody,
     @CurrentCaller() caller: Caller,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RevokedKeys> {
@@ -165,7 +175,8 @@ export class RevokeKeysRoute {
       failures: [],
     };
     if (dryRun === true || ids.length === 0) return nothing;
-    const command = new RevokeKeys(registry, ids, commandContext(caller));
+    const sealed = await this.reasons.seal(reason, caller.userId, commandContext(caller));
+    const command = new RevokeKeys(registry, ids, commandContext(caller), sealed);
     const { proven, failures, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
     const revoked = proven.map(({ id, revokedAt, proof }) => this.receipts.answer(id, revokedAt, proof));

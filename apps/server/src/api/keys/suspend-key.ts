@@ -10,16 +10,19 @@ import { commandContext, CurrentCaller, RequiresOfKey, type Caller } from '../ht
 import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
+import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
 import { KeyParameter } from './key-parameter.js';
+import { keyIs, keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
 
-export class SuspendKey extends Command<{ state: KeyState; position: bigint }> {
+export class SuspendKey extends Command<{ state: KeyState; version: bigint; position: bigint }> {
   constructor(
     readonly registry: string,
     readonly id: string,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -33,11 +36,12 @@ export class SuspendKeyHandler implements ICommandHandler<SuspendKey> {
   ) {}
 
   /** Whoever is told "suspended" has waited, also when it was so before. */
-  async execute({ registry, id, context }: SuspendKey) {
+  async execute({ registry, id, context, ifMatch }: SuspendKey) {
     const suspend = suspendKey({ registry, at: now() });
-    const { state, position } = await this.log.transact(keys, id, suspend, context);
+    const seen = keyIs(ifMatch, registry);
+    const { state, history, position } = await this.log.transact(keys, id, suspend, context, seen);
     await this.narrowed.apply(position);
-    return { state, position };
+    return { state, version: keyVersion(history), position };
   }
 }
 
@@ -51,7 +55,9 @@ export class SuspendKeyRoute {
 
   @Post()
   @RequiresOfKey('own-keys', 'any-keys')
+  @TakesIfMatch()
   @Operation({
+    problems: ['key-revoked', 'key-expired'],
     summary: 'Suspend a key: once answered, no request is accepted with it until it is resumed.',
     answer: KeyView,
   })
@@ -59,11 +65,13 @@ export class SuspendKeyRoute {
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('key', KeyParameter) id: string,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    const command = new SuspendKey(registry.id, id, commandContext(caller));
-    const { state, position } = await this.commands.execute(command);
+    const command = new SuspendKey(registry.id, id, commandContext(caller), ifMatch);
+    const { state, version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
+    showVersion(reply, version);
     return this.views.ofState(id, state, registry);
   }
 }

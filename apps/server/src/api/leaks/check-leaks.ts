@@ -59,7 +59,12 @@ export class CheckLeaksRoute {
 
   @Post()
   @OwnAccount()
-  @Operation({ summary: 'Find keys in a text, by their form and checksum.', answer: FoundKeys })
+  @Operation({
+    problems: ['too-many-requests'],
+    position: false,
+    summary: 'Find keys in a text, by their form and checksum.',
+    answer: FoundKeys,
+  })
   async check(@Body() { text }: CheckLeaksBody, @CurrentCaller() caller: Caller): Promise<FoundKeys> {
     await this.throttle.admit(caller.userId);
     const all = keysIn(text);

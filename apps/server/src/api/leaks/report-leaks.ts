@@ -3,12 +3,12 @@ import { Controller, Headers, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiHeader, ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { CommandContext } from '#libs/event-store';
+import { truncatedNetwork } from '#libs/geography';
 import { parseKey } from '#libs/kernel';
 import { oneLine } from '#libs/notifications';
 import { mintUuid } from '#libs/platform';
 import { rawBodyOf } from '../http/body-parser.js';
 import { Public } from '../http/caller.js';
-import { truncatedNetwork } from '../http/network.js';
 import { Operation } from '../http/openapi.js';
 import { invalidField, Problem } from '../http/problems.js';
 import { LeakedKeys } from './leaked-keys.js';
@@ -51,6 +51,8 @@ export class ReportLeaksRoute {
   @ApiHeader({ name: 'Github-Public-Key-Signature', required: true })
   @ApiBody({ type: [LeakFinding] })
   @Operation({
+    problems: ['report-not-signed'],
+    position: false,
     summary:
       "Report leaked keys, in the format of GitHub's secret scanning partners. The signature is the credential.",
     answer: LeakLabel,

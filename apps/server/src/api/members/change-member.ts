@@ -14,20 +14,33 @@ import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { Widened } from '../http/widened.js';
+import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
-import { memberOf, MemberParameter, MemberView } from './member-view.js';
+import {
+  memberIs,
+  memberOf,
+  MemberParameter,
+  memberVersion,
+  MemberView,
+  MemberViews,
+} from './member-view.js';
 
 class ChangeMemberBody {
   @IsChoice(ROLES)
   role: Role;
 }
 
-export class ChangeMember extends Command<{ state: RegistryState; position: bigint }> {
+export class ChangeMember extends Command<{
+  state: RegistryState;
+  version: bigint;
+  position: bigint;
+}> {
   constructor(
     readonly registry: string,
     readonly user: string,
     readonly role: Role,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -42,17 +55,18 @@ export class ChangeMemberHandler implements ICommandHandler<ChangeMember> {
   ) {}
 
   /** Whoever is told of a role that takes something away, or that was so before, has waited: the first call may have got no answer. */
-  async execute({ registry, user, role, context }: ChangeMember) {
+  async execute({ registry, user, role, context, ifMatch }: ChangeMember) {
     const change = changeMemberRole(user, role, now());
     let before: Role | undefined;
     const decide = (state: RegistryState) => {
       before = state.status === 'none' ? undefined : state.members.get(user)?.role;
       return change(state);
     };
-    const { state, position } = await this.log.transact(registries, registry, decide, context);
+    const seen = memberIs(ifMatch, user);
+    const { state, history, position } = await this.log.transact(registries, registry, decide, context, seen);
     if (before !== undefined && before !== role && includes(role, before)) await this.widened.apply(position);
     else await this.narrowed.apply(position);
-    return { state, position };
+    return { state, version: memberVersion(history, user), position };
   }
 }
 
@@ -63,10 +77,14 @@ function includes(role: Role, other: Role): boolean {
 @ApiTags('members')
 @Controller('v1/registries/:registry/members/:user')
 export class ChangeMemberRoute {
-  constructor(private readonly commands: CommandBus) {}
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly views: MemberViews,
+  ) {}
 
   @Patch()
   @Requires('members')
+  @TakesIfMatch()
   @Operation({
     summary: 'Give a member another role. Once answered, nobody acts by the former one.',
     answer: MemberView,
@@ -76,11 +94,13 @@ export class ChangeMemberRoute {
     @Param('user', MemberParameter) user: string,
     @Body() { role }: ChangeMemberBody,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MemberView> {
-    const command = new ChangeMember(id, user, role, commandContext(caller));
-    const { state, position } = await this.commands.execute(command);
+    const command = new ChangeMember(id, user, role, commandContext(caller), ifMatch);
+    const { state, version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
-    return memberOf(state, user);
+    showVersion(reply, version);
+    return this.views.of(memberOf(state, user));
   }
 }

@@ -26,7 +26,7 @@ class Node {
     transact: (_kind: unknown, _id: string, decision: Decision<RegistryState, RegistryFact>) => {
       const facts = decision(this.state);
       this.state = facts.reduce(registries.evolve, this.state);
-      return Promise.resolve({ state: this.state, facts, position: POSITION, revision: 0n });
+      return Promise.resolve({ state: this.state, history: [], facts, position: POSITION, revision: 0n });
     },
   } as unknown as EventLog;
   readonly widened = { apply: () => Promise.resolve() } as unknown as Widened;

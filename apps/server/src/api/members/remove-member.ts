@@ -10,14 +10,16 @@ import { commandContext, CurrentCaller, Requires, type Caller } from '../http/ca
 import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
+import { IfMatch, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
-import { MemberParameter } from './member-view.js';
+import { memberIs, MemberParameter } from './member-view.js';
 
 export class RemoveMember extends Command<{ position: bigint }> {
   constructor(
     readonly registry: string,
     readonly user: string,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -31,9 +33,10 @@ export class RemoveMemberHandler implements ICommandHandler<RemoveMember> {
   ) {}
 
   /** Whoever is told that the user is no member has waited too: the call that removed the user may have got no answer. */
-  async execute({ registry, user, context }: RemoveMember) {
+  async execute({ registry, user, context, ifMatch }: RemoveMember) {
     const remove = removeMember(user, now());
-    const { facts, position } = await this.log.transact(registries, registry, remove, context);
+    const seen = memberIs(ifMatch, user);
+    const { facts, position } = await this.log.transact(registries, registry, remove, context, seen);
     await this.narrowed.apply(position);
     if (facts.length === 0) throw missingMember();
     return { position };
@@ -47,14 +50,16 @@ export class RemoveMemberRoute {
 
   @Delete()
   @Requires('members')
+  @TakesIfMatch()
   @Operation({ summary: 'Remove a member: once answered, the user has no right in the registry.' })
   async remove(
     @Param('registry', RegistryParameter) { id }: RegistryRow,
     @Param('user', MemberParameter) user: string,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
-    const command = new RemoveMember(id, user, commandContext(caller));
+    const command = new RemoveMember(id, user, commandContext(caller), ifMatch);
     const { position } = await this.commands.execute(command);
     answerWritten(reply, 204, position);
   }

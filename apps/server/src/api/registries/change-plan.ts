@@ -11,7 +11,9 @@ import { IsChoice } from '../http/fields.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { Widened } from '../http/widened.js';
+import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
+import { registryIs, registryVersion } from './registry-version.js';
 import { RegistryView, stateView } from './registry-view.js';
 
 class PlanBody {
@@ -19,11 +21,12 @@ class PlanBody {
   plan: Plan;
 }
 
-export class ChangePlan extends Command<{ state: RegistryState; position: bigint }> {
+export class ChangePlan extends Command<{ state: RegistryState; version: bigint; position: bigint }> {
   constructor(
     readonly registry: string,
     readonly plan: Plan,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -36,15 +39,16 @@ export class ChangePlanHandler implements ICommandHandler<ChangePlan> {
     private readonly widened: Widened,
   ) {}
 
-  async execute({ registry, plan, context }: ChangePlan) {
-    const { state, position } = await this.log.transact(
+  async execute({ registry, plan, context, ifMatch }: ChangePlan) {
+    const { state, history, position } = await this.log.transact(
       registries,
       registry,
       changePlan(plan, now()),
       context,
+      registryIs(ifMatch),
     );
     await this.widened.apply(position);
-    return { state, position };
+    return { state, version: registryVersion(history), position };
   }
 }
 
@@ -58,15 +62,19 @@ export class ChangePlanRoute {
 
   @Put()
   @Requires('administer')
+  @TakesIfMatch()
   @Operation({ summary: 'Give a registry another plan.', answer: RegistryView })
   async change(
     @Param('registry', RegistryParameter) { id }: RegistryRow,
     @Body() { plan }: PlanBody,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RegistryView> {
-    const { state, position } = await this.commands.execute(new ChangePlan(id, plan, commandContext(caller)));
+    const command = new ChangePlan(id, plan, commandContext(caller), ifMatch);
+    const { state, version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
+    showVersion(reply, version);
     return stateView(id, state, this.settings.registryDomain);
   }
 }

@@ -155,7 +155,9 @@ describe('the policy of a registry', () => {
 
 describe('what narrows a registry', () => {
   const position = 7n;
-  const log = { transact: () => Promise.resolve({ state: {}, facts: [], position }) } as unknown as EventLog;
+  const log = {
+    transact: () => Promise.resolve({ state: {}, history: [], facts: [], position }),
+  } as unknown as EventLog;
   const known = { apply: () => Promise.resolve() } as unknown as Widened;
   const away = {
     apply: () => Promise.reject(new Refusal('unavailable', 'no gate has confirmed it')),

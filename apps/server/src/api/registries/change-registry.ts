@@ -20,8 +20,10 @@ import { Operation } from '../http/openapi.js';
 import { invalidField } from '../http/problems.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { Widened } from '../http/widened.js';
+import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
 import { OwnUpstream } from './own-upstream.js';
+import { registryIs, registryVersion } from './registry-version.js';
 import { RegistryView, stateView } from './registry-view.js';
 
 class ChangeRegistryBody {
@@ -37,11 +39,12 @@ class ChangeRegistryBody {
   upstream?: string | null;
 }
 
-export class ChangeRegistry extends Command<{ state: RegistryState; position: bigint }> {
+export class ChangeRegistry extends Command<{ state: RegistryState; version: bigint; position: bigint }> {
   constructor(
     readonly registry: string,
     readonly changes: RegistryChanges,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -56,12 +59,13 @@ export class ChangeRegistryHandler implements ICommandHandler<ChangeRegistry> {
   ) {}
 
   /** Whoever is told that the upstream is another has waited until no gate goes to the former one. */
-  async execute({ registry, changes, context }: ChangeRegistry) {
+  async execute({ registry, changes, context, ifMatch }: ChangeRegistry) {
     const change = changeRegistry(changes, now());
-    const { state, position } = await this.log.transact(registries, registry, change, context);
+    const seen = registryIs(ifMatch);
+    const { state, history, position } = await this.log.transact(registries, registry, change, context, seen);
     if (changes.upstream === undefined) await this.widened.apply(position);
     else await this.narrowed.apply(position);
-    return { state, position };
+    return { state, version: registryVersion(history), position };
   }
 }
 
@@ -76,7 +80,9 @@ export class ChangeRegistryRoute {
 
   @Patch()
   @Requires('configure')
+  @TakesIfMatch()
   @Operation({
+    problems: ['upstream-taken'],
     summary: 'Rename a registry, or give it another registry behind the gate (administrators only).',
     answer: RegistryView,
   })
@@ -84,11 +90,14 @@ export class ChangeRegistryRoute {
     @Param('registry', RegistryParameter) { id }: RegistryRow,
     @Body() body: ChangeRegistryBody,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RegistryView> {
-    const command = new ChangeRegistry(id, this.changes(id, body, caller), commandContext(caller));
-    const { state, position } = await this.commands.execute(command);
+    const changes = this.changes(id, body, caller);
+    const command = new ChangeRegistry(id, changes, commandContext(caller), ifMatch);
+    const { state, version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
+    showVersion(reply, version);
     return stateView(id, state, this.settings.registryDomain);
   }
 

@@ -1,10 +1,10 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
+import { Body, Controller, Headers, Post, Res } from '@nestjs/common';
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { EventLog, type CommandContext } from '#libs/event-store';
+import { EventLog, type CommandContext, type StreamRead } from '#libs/event-store';
 import { USER_ID } from '#libs/identity';
-import { mintId, now, Settings } from '#libs/platform';
+import { now, Settings } from '#libs/platform';
 import {
   createRegistry,
   hostProblem,
@@ -12,15 +12,20 @@ import {
   SLUG_LENGTH_MAX,
   slugProblem,
   UPSTREAM_LENGTH_MAX,
+  type RegistryState,
 } from '#libs/registries';
+import { Refusal } from '#libs/kernel';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
+import { FirstAnswer, TakesIdempotencyKey, type Attempt } from '../http/first-answer.js';
 import { IsHosts, IsPattern, IsText } from '../http/fields.js';
 import { KnownUser } from '../http/known-user.js';
 import { Operation } from '../http/openapi.js';
 import { invalidField } from '../http/problems.js';
 import { Widened } from '../http/widened.js';
+import { showVersion } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
 import { OwnUpstream } from './own-upstream.js';
+import { registryVersion } from './registry-version.js';
 import { RegistryView, stateView } from './registry-view.js';
 import { ReserveNames } from './reserve-names.js';
 
@@ -57,8 +62,16 @@ class CreateRegistryBody {
   owner?: string | null;
 }
 
-export class CreateRegistry extends Command<{ registry: RegistryView; position: bigint }> {
+interface Created {
+  readonly registry: RegistryView;
+  readonly version: bigint;
+  readonly position: bigint;
+}
+
+export class CreateRegistry extends Command<Created> {
   constructor(
+    /** The id that it will have, `reg_…`. */
+    readonly id: string,
     readonly slug: string,
     readonly name: string,
     readonly hosts: readonly string[],
@@ -81,18 +94,19 @@ export class CreateRegistryHandler implements ICommandHandler<CreateRegistry> {
     private readonly knownUser: KnownUser,
   ) {}
 
-  async execute({ slug, name, hosts, upstream, owner, context }: CreateRegistry) {
+  async execute({ id, slug, name, hosts, upstream, owner, context }: CreateRegistry) {
     this.checkNames(slug, hosts);
     if (owner !== null) await this.knownUser.require(owner, '/owner');
     const at = now();
-    const id = mintId('reg');
     await this.names.reserve(id, slug, hosts, at, context);
     const data = { at, slug, name, plan: this.settings.defaultPlan, createdBy: context.actor.id };
     const create = createRegistry(data, hosts, upstream, owner);
-    const created = await this.log.create(registries, id, create, context);
-    await this.widened.apply(created.position);
-    const registry = stateView(id, created.state, this.settings.registryDomain);
-    return { registry, position: created.position };
+    const { state, history, facts, position } = await this.log.create(registries, id, create, context);
+    // Only an equal call at the same time has the same id; it gives the answer.
+    if (facts.length === 0) throw new Refusal('conflict', 'a registry with this id exists already');
+    await this.widened.apply(position);
+    const registry = stateView(id, state, this.settings.registryDomain);
+    return { registry, version: registryVersion(history), position };
   }
 
   private checkNames(slug: string, hosts: readonly string[]): void {
@@ -111,21 +125,53 @@ export class CreateRegistryRoute {
   constructor(
     private readonly commands: CommandBus,
     private readonly upstreams: OwnUpstream,
+    private readonly firstAnswer: FirstAnswer,
+    private readonly settings: Settings,
   ) {}
 
   @Post()
   @Requires('administer')
-  @Operation({ summary: 'Create a registry.', answer: RegistryView, status: 201 })
+  @TakesIdempotencyKey()
+  @Operation({
+    problems: ['slug-taken', 'host-taken', 'upstream-taken'],
+    summary: 'Create a registry.',
+    answer: RegistryView,
+    status: 201,
+  })
   async create(
     @Body() body: CreateRegistryBody,
     @CurrentCaller() caller: Caller,
+    @Headers('idempotency-key') idempotencyKey: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<RegistryView> {
     const { slug, name, hosts, owner = null } = body;
-    const upstream = body.upstream ? this.upstreams.check(body.upstream) : null;
-    const command = new CreateRegistry(slug, name, hosts ?? [], upstream, owner, commandContext(caller));
-    const { registry, position } = await this.commands.execute(command);
-    answerWritten(reply, 201, position);
+    const repeatable = this.firstAnswer.asked(idempotencyKey, caller, 'create registry', body);
+    const idOf = ({ id }: Attempt) => `reg_${id}`;
+    const make = async (attempt: Attempt) => {
+      const upstream = body.upstream ? this.upstreams.check(body.upstream) : null;
+      const id = idOf(attempt);
+      const command = new CreateRegistry(id, slug, name, hosts ?? [], upstream, owner, attempt.context);
+      return { ...(await this.commands.execute(command)), isNew: true };
+    };
+    const { registry, version, position, isNew } = await this.firstAnswer.of(
+      repeatable,
+      commandContext(caller),
+      now(),
+      {
+        kind: registries,
+        streamOf: idOf,
+        ownStream: true,
+        make,
+        again: (attempt, read) => ({ ...this.asItIs(idOf(attempt), read), isNew: false }),
+      },
+    );
+    answerWritten(reply, isNew ? 201 : 200, position);
+    showVersion(reply, version);
     return registry;
+  }
+
+  private asItIs(id: string, { state, events, position }: StreamRead<RegistryState>): Created {
+    const registry = stateView(id, state, this.settings.registryDomain);
+    return { registry, version: registryVersion(events), position };
   }
 }

@@ -152,6 +152,8 @@ describe('a command that died half way', () => {
   it('before its registry was there: the name is free a minute later, and a registry that is there keeps its slug', async () => {
     await app.log.create(slugs, 'dead-slug', reserve('reg_dead', ago(61_000), 'slug-taken'), context());
     expect(await app.create('dead-slug')).toMatch(/^reg_/);
+    await app.log.create(slugs, 'in-vain', reserve(theirs, ago(61_000), 'slug-taken'), context());
+    expect(await app.create('in-vain')).toMatch(/^reg_/);
     await app.log.transact(slugs, 'theirs', release(theirs, ago(61_000)), context());
     await app.log.transact(slugs, 'theirs', reserve(theirs, ago(61_000), 'slug-taken'), context());
     const body = { slug: 'theirs', name: 'x' };

@@ -5,13 +5,15 @@ import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
 import { now } from '#libs/platform';
 import type { RegistryRow } from '#libs/read-models';
-import { changePolicy, registries, type RegistryPolicy } from '#libs/registries';
+import { changePolicy, isSeenInPolicy, registries, type RegistryPolicy } from '#libs/registries';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import { IsDurationText, NotSupportedYet } from '../http/fields.js';
 import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
+import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
+import { policyVersion, registryIs } from './registry-version.js';
 
 /** A policy is put as a whole: what is left out is off. */
 class PolicyBody {
@@ -36,11 +38,12 @@ class PolicyView implements RegistryPolicy {
   @ApiProperty({ type: 'string', format: 'duration', nullable: true }) serveReadsFor: string | null;
 }
 
-export class ChangePolicy extends Command<{ position: bigint }> {
+export class ChangePolicy extends Command<{ version: bigint; position: bigint }> {
   constructor(
     readonly registry: string,
     readonly policy: RegistryPolicy,
     readonly context: CommandContext,
+    readonly ifMatch?: Precondition,
   ) {
     super();
   }
@@ -54,10 +57,12 @@ export class ChangePolicyHandler implements ICommandHandler<ChangePolicy> {
   ) {}
 
   /** Widening waits as well: which way the first of two equal calls led, the second cannot tell. */
-  async execute({ registry, policy, context }: ChangePolicy) {
-    const { position } = await this.log.transact(registries, registry, changePolicy(policy, now()), context);
+  async execute({ registry, policy, context, ifMatch }: ChangePolicy) {
+    const change = changePolicy(policy, now());
+    const seen = registryIs(ifMatch, isSeenInPolicy);
+    const { history, position } = await this.log.transact(registries, registry, change, context, seen);
     await this.narrowed.apply(position);
-    return { position };
+    return { version: policyVersion(history), position };
   }
 }
 
@@ -68,14 +73,20 @@ export class RegistryPolicyRoute {
 
   @Get()
   @Requires('see')
-  @Operation({ summary: 'What holds for all keys of a registry.', answer: PolicyView })
-  show(@Param('registry', RegistryParameter) { serveReadsFor }: RegistryRow): PolicyView {
+  @Operation({ id: 'getPolicy', summary: 'What holds for all keys of a registry.', answer: PolicyView })
+  show(
+    @Param('registry', RegistryParameter) { serveReadsFor, policyRevision }: RegistryRow,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): PolicyView {
+    showVersion(reply, policyRevision);
     return { serveReadsFor };
   }
 
   @Put()
   @Requires('configure')
+  @TakesIfMatch()
   @Operation({
+    id: 'changePolicy',
     summary: 'Set the whole policy: once answered, no gate goes by the former one.',
     answer: PolicyView,
   })
@@ -83,12 +94,14 @@ export class RegistryPolicyRoute {
     @Param('registry', RegistryParameter) { id }: RegistryRow,
     @Body() { serveReadsFor = null }: PolicyBody,
     @CurrentCaller() caller: Caller,
+    @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<PolicyView> {
     const policy = { serveReadsFor };
-    const command = new ChangePolicy(id, policy, commandContext(caller));
-    const { position } = await this.commands.execute(command);
+    const command = new ChangePolicy(id, policy, commandContext(caller), ifMatch);
+    const { version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
+    showVersion(reply, version);
     return policy;
   }
 }

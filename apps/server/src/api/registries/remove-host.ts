@@ -62,7 +62,10 @@ export class RemoveHostRoute {
 
   @Delete()
   @Requires('members')
-  @Operation({ summary: 'Remove a host: once answered, the registry answers no request on it.' })
+  @Operation({
+    problems: ['host-fixed'],
+    summary: 'Remove a host: once answered, the registry answers no request on it.',
+  })
   async remove(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Param('host') host: string,

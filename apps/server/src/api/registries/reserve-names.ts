@@ -8,7 +8,6 @@ import {
   release,
   releaseAbandoned,
   removeHost,
-  reserve,
   reserveToUse,
   slugs,
   type Reservation,
@@ -28,7 +27,11 @@ interface Name {
 export class ReserveNames {
   constructor(private readonly log: EventLog) {}
 
-  /** Takes all names for a new registry, or none: throws Refusal `slug-taken` or `host-taken`. */
+  /**
+   * Takes all names for a new registry, or none: throws Refusal `slug-taken` or `host-taken`. Of a call that is repeated, or
+   * made twice at once, the registry may be there already: it has the same id, and its names must not be freed. So what such a
+   * call has taken in vain waits for whoever finds it abandoned.
+   */
   async reserve(
     registry: string,
     slug: string,
@@ -41,13 +44,17 @@ export class ReserveNames {
       { kind: slugs, name: slug, taken: 'slug-taken' as const },
       ...hostNames.map((name) => ({ kind: hosts, name, taken: 'host-taken' as const })),
     ];
+    // A call that is refused writes nothing: what is left to the release below is only who was quicker in this very moment.
+    for (const { taken, ...name } of wanted) await this.refuseUsed(name, reserveToUse(registry, at, taken));
     try {
       for (const { taken, ...name } of wanted) {
-        await this.take(name, reserve(registry, at, taken), at, context);
+        await this.take(name, reserveToUse(registry, at, taken), at, context);
         held.push(name);
       }
     } catch (error) {
-      for (const { kind, name } of held) await this.log.transact(kind, name, release(registry, at), context);
+      const isRepeatable = context.bodyHash !== undefined;
+      for (const { kind, name } of isRepeatable ? [] : held)
+        await this.log.transact(kind, name, release(registry, at), context);
       throw error;
     }
   }
@@ -100,9 +107,21 @@ export class ReserveNames {
   /** Frees a name that its holder does not use. One that is younger than a minute stays: its command may be under way. */
   private async freeAbandoned({ kind, name }: Name, at: string, context: CommandContext): Promise<void> {
     const { state } = await this.log.read(kind, name);
-    if (state.by === undefined) return;
-    const holder = await this.log.read(registries, state.by);
-    const isUsed = holder.state.status !== 'none' && (kind === slugs || holder.state.hosts.includes(name));
-    if (!isUsed) await this.log.transact(kind, name, releaseAbandoned(state.by, at), context);
+    if (state.by === undefined || (await this.isUsed({ kind, name }, state.by))) return;
+    await this.log.transact(kind, name, releaseAbandoned(state.by, at), context);
+  }
+
+  private async refuseUsed(
+    { kind, name }: Name,
+    decision: Decision<Reservation, ReservationFact>,
+  ): Promise<void> {
+    const { state } = await this.log.read(kind, name);
+    if (state.by !== undefined && (await this.isUsed({ kind, name }, state.by))) decision(state);
+  }
+
+  private async isUsed({ kind, name }: Name, holder: string): Promise<boolean> {
+    const { state } = await this.log.read(registries, holder);
+    if (state.status === 'none') return false;
+    return kind === slugs ? state.slug === name : state.hosts.includes(name);
   }
 }

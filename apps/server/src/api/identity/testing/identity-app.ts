@@ -16,6 +16,7 @@ import { temporaryDirectory } from '../../../../../../test/support/temporary-dir
 import { Installation } from '../../../installation.js';
 import { Membership } from '../../../membership/membership.js';
 import { EdgeApp, type Answer } from '../../http/edge-app.js';
+import { FirstAnswer } from '../../http/first-answer.js';
 import { Narrowed } from '../../http/narrowed.js';
 import { Widened } from '../../http/widened.js';
 import { BootstrapAdministrator } from '../bootstrap-administrator.js';
@@ -186,6 +187,7 @@ export class IdentityApp {
         { provide: LOG, useValue: { warn: this.keep } },
         { provide: Membership, useValue: this.membership() },
         { provide: APP_GUARD, useClass: CallerGuard },
+        FirstAnswer,
         Narrowed,
         Widened,
         ...IDENTITY_PROVIDERS,

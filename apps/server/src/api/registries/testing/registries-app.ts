@@ -16,6 +16,7 @@ import { setCaller } from '../../http/caller.js';
 import { EdgeApp, type Answer } from '../../http/edge-app.js';
 import { Membership } from '../../../membership/membership.js';
 import { answeringMembership } from '../../../membership/testing/answering-membership.js';
+import { FirstAnswer } from '../../http/first-answer.js';
 import { KnownUser } from '../../http/known-user.js';
 import { Narrowed } from '../../http/narrowed.js';
 import { Widened } from '../../http/widened.js';
@@ -82,7 +83,8 @@ export class RegistriesApp {
     });
     await readModels.follow();
     const settings = readSettings(environment);
-    const proof = new HostProof(settings, new Installation('log-of-the-test'));
+    const installation = new Installation('log-of-the-test');
+    const proof = new HostProof(settings, installation);
     const edge = await EdgeApp.start({
       imports: [CqrsModule.forRoot()],
       controllers: [
@@ -90,7 +92,8 @@ export class RegistriesApp {
       ],
       providers: [
         CreateRegistryHandler, ChangeRegistryHandler, AddHostHandler, RemoveHostHandler, ChangePolicyHandler,
-        ReserveNames, OwnUpstream, KnownUser, Narrowed, Widened,
+        ReserveNames, OwnUpstream, FirstAnswer, KnownUser, Narrowed, Widened,
+        { provide: Installation, useValue: installation },
         { provide: Membership, useValue: answeringMembership() },
         { provide: HostProof, useValue: proof },
         { provide: EventLog, useValue: log },

@@ -1,0 +1,101 @@
+import { Episode, MEANWHILE_MS, VOTES, type Vote } from './episode.js';
+import { rounded, type Judgement } from './judgement.js';
+import type { Place, PlaceNews } from './place-news.js';
+import type { RuleName } from './rules.js';
+import type { UsagePlace } from './usage-input.js';
+
+/** Fewer points than this open no episode: a new network of a known operator, say. */
+const EPISODE_POINTS_MIN = 1;
+
+/** What is new about one place of a use; remembers it, and tells the low alerts. Returns whether the place is strange. */
+export function judgePlace(judgement: Judgement, place: UsagePlace): void {
+  const { state, settings, peers, key, time } = judgement;
+  const { places } = state;
+  const news = places.assess(place, settings, peers.know(place.asn, key, time));
+  const isJudged = judgement.hasLearned || settings.declaresPlaces;
+  if (isJudged && news.points > 0) {
+    const speed = news.country ? places.speed(place, time) : 0;
+    const travels = speed > judgement.threshold('impossible-travel');
+    tellNews(judgement, place, news, travels ? speed : 0);
+    if (news.points >= EPISODE_POINTS_MIN) openEpisode(judgement, place, news.points);
+    if (travels) noteVotes(judgement, ['impossibleTravel']);
+  }
+  noteEpisode(judgement, place);
+  places.see(place, time);
+  peers.see(place.asn, key, time);
+}
+
+/** The episode of the strangest place stays; one that is over makes room. */
+export function openEpisode({ state, time }: Judgement, place: Place, points: number): void {
+  const { episode } = state;
+  if (episode && !episode.isOver(time) && (episode.isAt(place) || episode.points >= points)) return;
+  const { network, country, asn } = place;
+  state.episode = new Episode({ network, country, asn }, points, time);
+}
+
+export function noteVotes({ state }: Judgement, votes: readonly Vote[]): void {
+  for (const vote of votes) state.episode?.vote(vote);
+}
+
+/** What the use from the place adds to the open episode: use from there, or use from elsewhere at the same time. */
+function noteEpisode({ state, time }: Judgement, place: UsagePlace): void {
+  const { episode } = state;
+  if (!episode) return;
+  if (episode.isOver(time)) {
+    state.episode = undefined;
+  } else if (episode.isAt(place)) {
+    episode.lastUse = time;
+    episode.pulls += place.pulls;
+    episode.pushes += place.pushes;
+    if (place.pushes > 0) episode.vote('writes');
+  } else if (state.places.isSettled && time - episode.lastUse < MEANWHILE_MS && time > episode.since) {
+    episode.vote('usedAtHomeMeanwhile');
+  }
+}
+
+/** Fires when place and votes together are enough; whether they were. */
+export function judgeEpisode(judgement: Judgement): boolean {
+  const { episode, places, profile } = judgement.state;
+  if (!episode) return false;
+  const rule = ruleFor(episode);
+  const score = episode.score;
+  if (score < judgement.threshold(rule)) return false;
+  judgement.fire(rule, () => ({
+    evidence: {
+      ...episode.place,
+      points: rounded(score),
+      placePoints: rounded(episode.points),
+      votes: episode.votes.map((vote) => ({ vote, points: VOTES[vote] })),
+      pulls: episode.pulls,
+      pushes: episode.pushes,
+      since: new Date(episode.since).toISOString(),
+    },
+    baseline: {
+      countries: places.countries,
+      asns: places.asns,
+      pullsAnHour: rounded(profile.expected('pulls')),
+      pushesAnHour: rounded(profile.expected('pushes')),
+    },
+  }));
+  return true;
+}
+
+function ruleFor({ votes, pushes }: Episode): RuleName {
+  if (votes.includes('extraordinaryVolume') || votes.includes('enumerates'))
+    return 'volume-from-unexpected-place';
+  const writes = pushes > 0 || votes.includes('deletes');
+  return writes ? 'push-from-unexpected-place' : 'use-from-unexpected-place';
+}
+
+function tellNews(judgement: Judgement, place: UsagePlace, news: PlaceNews, speed: number): void {
+  const { network, country, asn } = place;
+  const { places } = judgement.state;
+  const details = () => ({
+    evidence: { network, country, asn, ...(speed > 0 && { kilometresAnHour: Math.round(speed) }) },
+    baseline: { countries: places.countries, asns: places.asns },
+  });
+  if (news.country) judgement.fire('new-country', details);
+  if (news.asn) judgement.fire('new-asn', details);
+  if (news.network) judgement.fire('new-network', details);
+  if (speed > 0) judgement.fire('impossible-travel', details);
+}

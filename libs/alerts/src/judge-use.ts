@@ -1,0 +1,126 @@
+import { hash32 } from '#libs/kernel';
+import type { Vote } from './episode.js';
+import { METRICS, type Metric, type Verdict } from './hourly-profile.js';
+import { judgeEpisode, judgePlace, noteVotes } from './judge-place.js';
+import { rounded, unitOf, type Judgement } from './judgement.js';
+import { weightOf } from './place-news.js';
+import type { RecordedUse } from './usage-input.js';
+
+const DAY_MS = 86_400_000;
+const MIB = 2 ** 20;
+const MIB_PER_GIB = 1024;
+/** More different repositories than this many times the most of the last weeks are an enumeration, above the threshold. */
+const ENUMERATION_PEAKS = 2;
+/** A new program says something for a key that meets one rarely. */
+const TELLING_WEIGHT = 0.5;
+
+/** What the gate let through: a part of a minute of the key. */
+export function judgeUse(judgement: Judgement, use: RecordedUse): void {
+  const { state, time } = judgement;
+  state.profile.advance(time);
+  state.repositories.advance(time);
+  const isStrangeHour = state.profile.isStrangeHour();
+  const idleMs = state.used(time);
+  for (const place of use.places) judgePlace(judgement, place);
+  const votes: Vote[] = [];
+  judgeClients(judgement, use, votes);
+  if (isStrangeHour) votes.push('strangeHour');
+  if (idleMs >= judgement.threshold('idle-key-wakes') * DAY_MS) judgeWaking(judgement, idleMs, votes);
+  const newcomers = state.repositories.see(use.repositories, use.repositorySet);
+  if (newcomers > 0 && state.repositories.meetsNewOnesRarely) votes.push('newRepository');
+  count(judgement, use);
+  const isEnumeration = judgeEnumeration(judgement, votes);
+  const beyond = judgeVolumes(judgement, votes);
+  if ((use.actions.delete?.accepted ?? 0) > 0) votes.push('deletes');
+  // Votes belong to the strange place only when the use did.
+  if (isMostlyStrange(judgement, use)) noteVotes(judgement, votes);
+  const isUnexpected = judgeEpisode(judgement);
+  if (isEnumeration) tellEnumeration(judgement);
+  if (!isUnexpected) for (const metric of beyond) tellVolume(judgement, metric);
+}
+
+function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, votes: Vote[]): void {
+  const { state, time } = judgement;
+  const day = Math.floor(time / DAY_MS);
+  for (const { client } of clients) {
+    const weight = weightOf(state.clients);
+    const isNew = state.clients.see(hash32(client), day);
+    if (!isNew || weight < TELLING_WEIGHT || !judgement.hasLearned) continue;
+    votes.push('newClient');
+    judgement.fire('new-client', () => ({
+      evidence: { client, country: places[0]?.country ?? null, network: places[0]?.network ?? null },
+      baseline: { clientsKnown: state.clients.size - 1 },
+    }));
+  }
+}
+
+function judgeWaking(judgement: Judgement, idleMs: number, votes: Vote[]): void {
+  votes.push('wasIdle');
+  judgement.fire('idle-key-wakes', () => ({
+    evidence: { daysIdle: Math.floor(idleMs / DAY_MS) },
+    baseline: { daysUsed: judgement.state.activeDays },
+  }));
+}
+
+function count({ state }: Judgement, { actions, bytesUp, bytesDown }: RecordedUse): void {
+  const { profile, repositories } = state;
+  profile.add('pushes', actions['push']?.accepted ?? 0);
+  profile.add('pulls', actions['pull']?.accepted ?? 0);
+  profile.add('deletes', actions['delete']?.accepted ?? 0);
+  profile.add('bytes', (bytesUp + bytesDown) / MIB);
+  profile.set('repositories', repositories.inThisHour);
+}
+
+function judgeEnumeration(judgement: Judgement, votes: Vote[]): boolean {
+  const { repositories } = judgement.state;
+  const threshold = judgement.threshold('enumeration');
+  if (!judgement.hasLearned || repositories.inThisHour < threshold) return false;
+  if (repositories.inTenMinutes < Math.max(threshold, ENUMERATION_PEAKS * repositories.peak)) return false;
+  votes.push('enumerates');
+  return true;
+}
+
+/** The metrics whose hour is extraordinary. */
+function judgeVolumes(judgement: Judgement, votes: Vote[]): readonly Metric[] {
+  if (!judgement.hasLearned) return [];
+  const verdicts = METRICS.map((metric): Verdict =>
+    judgement.state.profile.judge(metric, floorOf(judgement, metric)),
+  );
+  if (verdicts.includes('extraordinary')) votes.push('extraordinaryVolume');
+  else if (verdicts.includes('unusual')) votes.push('unusualVolume');
+  return METRICS.filter((_, index) => verdicts[index] === 'extraordinary');
+}
+
+/** In the unit of the profile, which counts bytes in MiB. */
+function floorOf(judgement: Judgement, metric: Metric): number {
+  return judgement.threshold(`volume-${metric}`) * (metric === 'bytes' ? MIB_PER_GIB : 1);
+}
+
+/** Whether at least half of the requests came from the place of the episode. */
+function isMostlyStrange({ state }: Judgement, { places }: RecordedUse): boolean {
+  const { episode } = state;
+  if (!episode) return false;
+  let [there, all] = [0, 0];
+  for (const place of places) {
+    const requests = place.pulls + place.pushes + place.others;
+    all += requests;
+    if (episode.isAt(place)) there += requests;
+  }
+  return there > 0 && 2 * there >= all;
+}
+
+function tellEnumeration(judgement: Judgement): void {
+  const { repositories } = judgement.state;
+  judgement.fire('enumeration', () => ({
+    evidence: { repositoriesInTenMinutes: repositories.inTenMinutes },
+    baseline: { mostInTenMinutes: rounded(repositories.peak), repositoriesKnown: repositories.known },
+  }));
+}
+
+function tellVolume(judgement: Judgement, metric: Metric): void {
+  const { profile } = judgement.state;
+  judgement.fire(`volume-${metric}`, () => ({
+    evidence: { [metric]: rounded(profile.count(metric)), unit: unitOf(`volume-${metric}`) },
+    baseline: { expected: rounded(profile.expected(metric)), highestHour: rounded(profile.peak(metric)) },
+  }));
+}

@@ -1,0 +1,2 @@
+export * from './geography.js';
+export * from './truncated-network.js';
