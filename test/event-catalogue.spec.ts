@@ -36,9 +36,19 @@ const versions = catalogue.types.flatMap(({ type, version }) =>
 );
 
 const kinds = Object.fromEntries(
-  [installation, slugs, hosts, registries, keys, leases, users, administrators, subjects, usage, deliveries].map(
-    (kind) => [kind.category, kind],
-  ),
+  [
+    installation,
+    slugs,
+    hosts,
+    registries,
+    keys,
+    leases,
+    users,
+    administrators,
+    subjects,
+    usage,
+    deliveries,
+  ].map((kind) => [kind.category, kind]),
 ) as unknown as Record<string, StreamKind<unknown, Fact>>;
 /** What has to have happened in the stream so that a fact of this type changes anything. */
 const BEFORE: Readonly<Record<string, readonly string[]>> = {

@@ -90,7 +90,7 @@ function foldedAt(facts: readonly KeyFact[], moment: string): KeyState {
 }
 
 function rowOf(id: string, state: ExistingKey): Omit<KeyRow, 'born'> {
-  const { generated, expiredAt: _at, proven: _proof, ...now } = state;
+  const { generated, expiredAt: _at, proven: _proof, leak: _leak, ...now } = state;
   const { createdBy, expectedCountries } = generated;
   return { ...now, id, registry, createdAt: generated.at, createdBy, expectedCountries, revision: 0n };
 }
