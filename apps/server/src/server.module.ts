@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { VerifierKeyRoute } from './api/audit/verifier-key.js';
+import { CHANNEL_PROVIDERS, CHANNEL_ROUTES } from './api/channels/routes.js';
 import { ChangeFeed } from './api/changes/change-feed.js';
 import { ListChangesRoute } from './api/changes/list-changes.js';
 import { RecentChanges } from './api/changes/recent-changes.js';
@@ -34,6 +35,7 @@ import { SnoozeRemindersHandler, SnoozeRemindersRoute } from './api/keys/snooze-
 import { SuspendKeyHandler, SuspendKeyRoute } from './api/keys/suspend-key.js';
 import { AddMemberHandler, AddMemberRoute } from './api/members/add-member.js';
 import { ChangeMemberHandler, ChangeMemberRoute } from './api/members/change-member.js';
+import { LEAK_PROVIDERS, LEAK_ROUTES } from './api/leaks/routes.js';
 import { ListMembersRoute } from './api/members/list-members.js';
 import { MemberViews } from './api/members/member-view.js';
 import { RemoveMemberHandler, RemoveMemberRoute } from './api/members/remove-member.js';
@@ -65,6 +67,8 @@ export class ServerModule {
       imports: [CqrsModule.forRoot()],
       controllers: [
         ...IDENTITY_ROUTES,
+        ...CHANNEL_ROUTES,
+        ...LEAK_ROUTES,
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
@@ -74,6 +78,8 @@ export class ServerModule {
       providers: [
         ...parts,
         ...IDENTITY_PROVIDERS,
+        ...CHANNEL_PROVIDERS,
+        ...LEAK_PROVIDERS,
         ...COMMAND_HANDLERS,
         ...REGISTRIES,
         KnownUser,

@@ -128,6 +128,27 @@ export type KeyRevocationProven = Fact<
   }
 >;
 
+/** Encrypted under the key of the registry (`subject` is its id); libs/personal-data makes and opens it. */
+interface SealedUrl {
+  readonly subject: string;
+  readonly iv: string;
+  readonly ciphertext: string;
+  readonly commitment: string;
+}
+
+/** The key stood where it should not be. `proven`: with its true secret; else only its id was there, which is public. */
+export type KeyLeakReported = Fact<
+  'KeyLeakReported',
+  {
+    readonly at: string;
+    readonly registry: string;
+    /** Where, in the words of who reported it, such as `content`. */
+    readonly source: string;
+    readonly url: SealedUrl | null;
+    readonly proven: boolean;
+  }
+>;
+
 export type KeyFact =
   | KeyGenerated
   | KeyChanged
@@ -139,7 +160,8 @@ export type KeyFact =
   | KeyRevocationProven
   | KeyExpiryReminded
   | KeyRotationReminded
-  | ReminderSnoozed;
+  | ReminderSnoozed
+  | KeyLeakReported;
 
 /** Facts of a key's stream that say nothing about the key itself: they change no trait, right or state of it. */
 export const KEY_REMINDERS: ReadonlySet<string> = new Set<KeyFact['type']>([
@@ -176,6 +198,8 @@ export interface ExistingKey extends KeyTraits {
   readonly snoozedUntil: string | null;
   /** What proved that the revocation holds everywhere; null until then. */
   readonly proven: KeyRevocationProven['data'] | null;
+  /** The newest report of a leak; null: there was none. */
+  readonly leak: Pick<KeyLeakReported['data'], 'at' | 'proven'> | null;
 }
 export type KeyState = { readonly status: 'none' } | ExistingKey;
 
@@ -211,6 +235,8 @@ export const keys: StreamKind<KeyState, KeyFact> = {
         return { ...state, reminders: [...state.reminders, reminderOf(fact)] };
       case 'ReminderSnoozed':
         return { ...state, snoozedUntil: fact.data.until };
+      case 'KeyLeakReported':
+        return { ...state, leak: { at: fact.data.at, proven: fact.data.proven } };
       default:
         return unknownFact(fact, state);
     }
@@ -236,6 +262,7 @@ function born(data: KeyGenerated['data']): ExistingKey {
     reminders: [],
     snoozedUntil: null,
     proven: null,
+    leak: null,
   };
 }
 

@@ -13,6 +13,7 @@ const IS_SEEN: Readonly<Record<KeyFact['type'], boolean>> = {
   KeyExpiryReminded: false,
   KeyRotationReminded: false,
   ReminderSnoozed: false,
+  KeyLeakReported: false,
 };
 
 /** Whether the fact changes what people see of a key. Not so: proofs, reminders, and facts of a later release. */

@@ -22,6 +22,17 @@ export {
   type MemberRow,
 } from './member-table.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
+export {
+  countDeliveries,
+  dueDeliveries,
+  findChannel,
+  findDelivery,
+  listChannels,
+  listDeliveries,
+  type ChannelRow,
+  type DeliveryRow,
+} from './notification-rows.js';
+export { notificationTable } from './notification-table.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';
 export {

@@ -90,7 +90,15 @@ function foldedAt(facts: readonly KeyFact[], moment: string): KeyState {
 }
 
 function rowOf(id: string, state: ExistingKey): Omit<KeyRow, 'born'> {
-  const { generated, expiredAt: _at, proven: _proof, reminders: _said, snoozedUntil: _until, ...now } = state;
+  const {
+    generated,
+    expiredAt: _at,
+    proven: _proof,
+    reminders: _said,
+    snoozedUntil: _until,
+    leak: _leak,
+    ...now
+  } = state;
   const { createdBy, expectedCountries } = generated;
   return {
     ...now,

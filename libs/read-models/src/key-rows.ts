@@ -57,6 +57,8 @@ export function applyToKeyRow(rows: KeyRows, database: Database, event: Recorded
         { ...rows.end?.(fact.data), status: 'revoked', revoked_at: fact.data.at },
         `status <> 'revoked'`,
       );
+    case 'KeyLeakReported':
+      return;
     case 'KeyRevocationProven':
       return rows.proof && update(rows, database, event, rows.proof, `status = 'revoked'`);
     case 'KeyExpiryReminded':

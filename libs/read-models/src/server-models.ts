@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
+import { notificationTable } from './notification-table.js';
 import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
 import { registryTable } from './registry-table.js';
@@ -13,6 +14,7 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   keyTable,
   reminderTable,
   grantTable,
+  notificationTable,
 ];
 
 /** Read-model files are told apart by what they hold. */
@@ -21,7 +23,13 @@ export function serverModelFile(dataDir: string): string {
 }
 
 /** What a node keeps that has no gate: no hash of any secret. */
-export const API_PROJECTIONS: readonly Projection[] = [registryTable, memberTable, keyTable, reminderTable];
+export const API_PROJECTIONS: readonly Projection[] = [
+  registryTable,
+  memberTable,
+  keyTable,
+  reminderTable,
+  notificationTable,
+];
 
 export function apiModelFile(dataDir: string): string {
   return join(dataDir, 'read-models', 'api.sqlite');

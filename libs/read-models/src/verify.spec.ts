@@ -57,6 +57,8 @@ describe('verify', () => {
     expect(position).toBe(models.position);
     expect(events).toBe(1_500);
     expect(tables.map(({ table, rows }) => [table, rows])).toEqual([
+      ['channels', 0],
+      ['deliveries', 0],
       ['grants', KEYS],
       ['key_history', KEYS / 4],
       ['keys', KEYS],

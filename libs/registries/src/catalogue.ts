@@ -7,6 +7,14 @@ const ROLE = `${ROLES.slice(0, -1)
   .map((role) => `\`${role}\``)
   .join(', ')} or \`${ROLES.at(-1)}\`.`;
 
+const SEALED = 'encrypted under the key of this channel: `subject`, `iv`, `ciphertext`, `commitment`.';
+const EXAMPLE_SEALED = {
+  subject: 'chn_7Qm4TzR0aKd9P2Xb',
+  iv: 'mX0b8Zl2Rq9uYw3k',
+  ciphertext: 'p0r3c4t5uV6w7X8y9Z0aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstu',
+  commitment: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+};
+
 /** What the event catalogue says about the facts of a registry. */
 export const registryFacts = describeFacts([registries], {
   RegistryCreated: {
@@ -124,6 +132,42 @@ export const registryFacts = describeFacts([registries], {
     description: 'A user is no member of the registry any more.',
     fields: { at: ['time', 'When the user was removed.'], user: ['text', 'Pseudonymous id of the user.'] },
     example: { at: '2026-02-03T14:50:00.000Z', user: 'usr_0Kd9PzR0aTm4Qb7X' },
+  },
+  ChannelConfigured: {
+    description: 'The registry has a channel for notifications, as it is from then on.',
+    fields: {
+      at: ['time', 'When it was configured.'],
+      channel: ['text', 'Id of the channel.'],
+      kind: ['text', '`email`, `webhook` or `slack`.'],
+      name: ['text', 'What people call it.'],
+      target: ['object', `The URL or the e-mail address, ${SEALED}`],
+      secret: ['object or null', `What a webhook is signed with, ${SEALED} null for other kinds.`],
+      previousSecret: [
+        'object or null',
+        '`secret`: the one before, encrypted likewise; `until`: how long deliveries are signed with it too.',
+      ],
+      events: ['texts', 'Names of what it is told, such as `key.revoked`.'],
+      disabled: [
+        'text or null',
+        'Why it is sent nothing: `by-owner`, or `gone` after its target answered 410; null: it is sent what happens.',
+      ],
+    },
+    example: {
+      at: '2026-02-03T15:00:00.000Z',
+      channel: 'chn_7Qm4TzR0aKd9P2Xb',
+      kind: 'webhook',
+      name: 'On-call',
+      target: EXAMPLE_SEALED,
+      secret: EXAMPLE_SEALED,
+      previousSecret: { secret: EXAMPLE_SEALED, until: '2026-02-04T15:00:00.000Z' },
+      events: ['key.leak-reported'],
+      disabled: null,
+    },
+  },
+  ChannelRemoved: {
+    description: 'The registry has a channel no more. Its key is destroyed: nobody can read where it led.',
+    fields: { at: ['time', 'When it was removed.'], channel: ['text', 'Id of the channel.'] },
+    example: { at: '2026-02-03T15:05:00.000Z', channel: 'chn_7Qm4TzR0aKd9P2Xb' },
   },
 });
 

@@ -1,4 +1,5 @@
 export * from './catalogue.js';
+export * from './channels.js';
 export * from './decisions.js';
 export * from './host.js';
 export * from './key-policy.js';

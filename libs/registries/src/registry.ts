@@ -1,5 +1,6 @@
 import { Refusal, type Fact, type Role, type StreamKind } from '#libs/kernel';
 import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
+import { channelsAfter, type Channel, type ChannelConfigured, type ChannelRemoved } from './channels.js';
 
 export const PLANS = ['free', 'team', 'enterprise'] as const;
 export type Plan = (typeof PLANS)[number];
@@ -49,7 +50,9 @@ export type RegistryFact =
   | RegistryPlanChanged
   | MemberAdded
   | MemberRoleChanged
-  | MemberRemoved;
+  | MemberRemoved
+  | ChannelConfigured
+  | ChannelRemoved;
 
 /** A member of a registry, and since when. */
 export interface Member {
@@ -70,6 +73,8 @@ export type RegistryState =
       readonly policy: RegistryPolicy;
       /** By user id, in the order in which they were added. */
       readonly members: ReadonlyMap<string, Member>;
+      /** By id, in the order in which they were added. */
+      readonly channels: ReadonlyMap<string, Channel>;
       readonly createdAt: string;
       readonly createdBy: string;
     };
@@ -106,6 +111,9 @@ export const registries: StreamKind<RegistryState, RegistryFact> = {
       case 'MemberRoleChanged':
       case 'MemberRemoved':
         return { ...state, members: membersAfter(state.members, fact) };
+      case 'ChannelConfigured':
+      case 'ChannelRemoved':
+        return { ...state, channels: channelsAfter(state.channels, fact) };
       default:
         return unknownFact(fact, state);
     }
@@ -120,7 +128,8 @@ export function existing(state: RegistryState): Exclude<RegistryState, { status:
 
 function created({ data: { at, slug, name, plan, createdBy } }: RegistryCreated): RegistryState {
   const none = { hosts: [], upstream: null, policy: DEFAULT_POLICY, members: new Map<string, Member>() };
-  return { status: 'active', slug, name, plan, ...none, createdAt: at, createdBy };
+  const channels = new Map<string, Channel>();
+  return { status: 'active', slug, name, plan, ...none, channels, createdAt: at, createdBy };
 }
 
 function membersAfter(

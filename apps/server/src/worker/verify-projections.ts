@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { EventLog } from '#libs/event-store';
-import { JobQueue, type JobQueueOptions } from '#libs/jobs';
+import { JobQueue, type QueuePlace } from '#libs/jobs';
 import type { Log, Metrics } from '#libs/platform';
 import { verifyModels, type Projection, type Verification } from '#libs/read-models';
 
@@ -54,7 +54,7 @@ export class VerifyProjections {
       readonly log: EventLog;
       readonly projections: readonly Projection[];
     },
-    queue: Pick<JobQueueOptions<never>, 'prefix' | 'connection' | 'workerConnection'>,
+    queue: QueuePlace,
     private readonly report: DriftReport,
     private readonly log: Log,
   ) {

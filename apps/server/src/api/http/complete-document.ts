@@ -25,6 +25,8 @@ const TAGS: Readonly<Record<string, string>> = {
   registries: 'Registries with their hosts, plan and policy.',
   members: 'Who has which role in a registry.',
   keys: 'Keys with which registry clients pull and push.',
+  channels: 'Where a registry is told what happens to its keys, and what became of each message.',
+  leaks: 'Reports of leaked keys, and a check of a text.',
   changes: 'What has happened since a position, of what the caller may see: to poll, or as a stream.',
   'audit log': 'Signed proofs of what happened.',
 };
@@ -36,6 +38,8 @@ const PATH_PARAMETERS: Readonly<Record<string, { description: string; example: s
   registry: { description: 'Slug or id of the registry.', example: 'myapp' },
   key: { description: 'Id of the key.', example: 'drk_4TzR0aKd9P2Xb7Qm' },
   user: { description: 'Id of the user.', example: 'usr_8Zk1mQ4vT0aXc2Lp' },
+  channel: { description: 'Id of the channel.', example: 'chn_7Qm4TzR0aKd9P2Xb' },
+  delivery: { description: 'Id of the delivery.', example: '7d1f0b8e-2c7d-5c58-9d2f-1d3f6a5e8c11' },
   host: { description: 'A host of the registry.', example: 'registry.example.com' },
 };
 

@@ -43,6 +43,11 @@ export const PROBLEMS = {
     'Call from the same origin, or with an access token.',
   ),
   'plan-required': kind(403, 'Not in this plan', 'Ask an administrator to change the plan of the registry.'),
+  'report-not-signed': kind(
+    403,
+    'The report is not signed',
+    'Sign the body with a key that LEAK_REPORT_KEYS of the installation names.',
+  ),
   'host-not-proven': kind(
     403,
     'The host is not proven',
@@ -72,6 +77,7 @@ export const PROBLEMS = {
     'Make another user an administrator first.',
   ),
   'too-many-tokens': kind(409, 'Too many access tokens', 'End those that nobody uses.'),
+  'too-many-channels': kind(409, 'Too many channels', 'Remove those that nobody reads.'),
   'key-revoked': kind(409, 'The key is revoked', 'Generate another key.'),
   'key-expired': kind(409, 'The key has expired', 'Generate another key.'),
   'key-suspended': kind(409, 'The key is suspended', 'Resume the key first.'),
@@ -85,6 +91,7 @@ export const PROBLEMS = {
   'payload-too-large': kind(413, 'The body is too large', 'Send a smaller body.'),
   'unsupported-media-type': kind(415, 'Not a JSON request', 'Send `Content-Type: application/json`.'),
   'invalid-value': kind(422, 'The value is refused', 'Correct the field named in `errors`.'),
+  'mail-not-configured': kind(422, 'No mail server', 'Ask the operator to set SMTP_URL.'),
   'invitation-void': kind(422, 'The invitation does not hold', 'Ask an administrator for a new one.'),
   'not-supported': kind(422, 'Not supported yet', 'Leave the field out: it could not be enforced.'),
   'expiry-in-past': kind(422, 'The expiry is in the past', 'Choose a time in the future.'),
