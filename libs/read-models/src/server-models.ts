@@ -6,6 +6,7 @@ import { notificationTable } from './notification-table.js';
 import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
 import { registryTable } from './registry-table.js';
+import { rotationTable } from './rotation-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
 export const SERVER_PROJECTIONS: readonly Projection[] = [
@@ -13,6 +14,7 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  rotationTable,
   grantTable,
   notificationTable,
 ];
@@ -28,6 +30,7 @@ export const API_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  rotationTable,
   notificationTable,
 ];
 
