@@ -24,6 +24,7 @@ export class DeliverSecret {
     private readonly requests: Outgoing,
     /** ROTATION_FILES_DIR */
     private readonly filesDir: string | undefined,
+    private readonly pausesMs: readonly number[] = PAUSES_MS,
   ) {}
 
   /**
@@ -37,7 +38,7 @@ export class DeliverSecret {
         return await this.once(target, secret);
       } catch (error) {
         if (!(error instanceof DeliveryFailed)) throw error;
-        const wait = PAUSES_MS[attempt];
+        const wait = this.pausesMs[attempt];
         if (error.isFinal || wait === undefined || age() + wait > BEGIN_WITHIN_MS) throw error;
         await pause(wait);
       }
