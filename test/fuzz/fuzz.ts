@@ -53,7 +53,7 @@ export async function fuzz(world: World, seed: number, each: number): Promise<Fi
       statuses[status] = (statuses[status] ?? 0) + 1;
       faults.push(...faultsOf(world, operation, one, wrote).map((fault) => shown(operation, one, fault)));
     }
-    if (!sent.some(({ answer }) => answer && answer.status < 300)) neverGood.push(operation.id);
+    if (!sent.some(({ answer }) => answer && answer.status < 400)) neverGood.push(operation.id);
   }
   return { requests, statuses, neverGood, events, faults };
 }

@@ -26,15 +26,20 @@ const TAGS: Readonly<Record<string, string>> = {
   members: 'Who has which role in a registry.',
   keys: 'Keys with which registry clients pull and push.',
   'audit log': 'Signed proofs of what happened.',
+  changes: 'The change feed: what has happened since, of what the caller may see.',
+  channels: 'Where notifications of a registry go: e-mail, webhooks, Slack.',
+  leaks: 'Keys that were found where they do not belong.',
 };
 
 const REPEATED = 'The Idempotency-Key came with this body before: the first answer again.';
 
 /** Path parameters by their name; one of another meaning is told by its own route. */
-const PATH_PARAMETERS: Readonly<Record<string, { description: string; example: string }>> = {
+const PATH_PARAMETERS: Readonly<Record<string, { description: string; example?: string }>> = {
   registry: { description: 'Slug or id of the registry.', example: 'myapp' },
   key: { description: 'Id of the key.', example: 'drk_4TzR0aKd9P2Xb7Qm' },
   user: { description: 'Id of the user.', example: 'usr_8Zk1mQ4vT0aXc2Lp' },
+  channel: { description: 'Id of the channel.', example: 'chn_8Zk1mQ4vT0aXc2Lp' },
+  delivery: { description: 'Id of the delivery.' },
   host: { description: 'A host of the registry.', example: 'registry.example.com' },
 };
 
@@ -86,7 +91,9 @@ export function completeDocument(document: OpenAPIObject): void {
   document.tags = Object.entries(TAGS)
     .filter(([name]) => used.has(name))
     .map(([name, description]) => ({ name, description }));
-  document.components = { ...document.components, headers: HEADERS };
+  const paths = JSON.stringify(document.paths);
+  const shown = Object.entries(HEADERS).filter(([name]) => paths.includes(`#/components/headers/${name}"`));
+  document.components = { ...document.components, headers: Object.fromEntries(shown) };
 }
 
 const HEADERS = {
@@ -109,6 +116,7 @@ const HEADERS = {
     description: 'The version of what the answer shows: `If-Match` of a change, `If-None-Match` of a read.',
     schema: { type: 'string', pattern: '^"[^"]*"$' },
   },
+  Location: { description: 'Where to go on.', required: true, schema: { type: 'string' } },
   RateLimit: {
     description: 'What is left of the limit on failures, and for how long it counts.',
     schema: { type: 'string' },
@@ -190,6 +198,7 @@ function completeAnswers(place: Place): void {
     ...(position === true ? { 'Dockreg-Position': header('Position') } : {}),
     ...(position === 'sometimes' ? { 'Dockreg-Position': { ...HEADERS.Position, required: false } } : {}),
     ...(isVersioned ? { ETag: header('Etag') } : {}),
+    ...(operation.responses['302'] ? { Location: header('Location') } : {}),
     ...rateLimitHeaders(facts),
   };
   for (const answer of Object.values(operation.responses)) answer.headers = { ...headers, ...answer.headers };
