@@ -38,9 +38,10 @@ function report(folder) {
   }
   const total = [...counts.values()].reduce((sum, { all }) => sum + all, 0);
   if (total === 0) return [...counts.keys()];
-  const lines = [...counts].map(([id, { all, good }]) => `${id} ${all} (${good})`);
+  const asked = [...counts].filter(([, { all }]) => all > 0);
+  const lines = asked.map(([id, { all, good }]) => `${id} ${all} (${good})`);
   say(
-    `answers: ${total} of ${counts.size} operations checked against docs/openapi.json (of these with success):`,
+    `answers: ${total} of ${asked.length} operations (of ${counts.size}) checked against docs/openapi.json (of these with success):`,
   );
   say(`  ${lines.join(', ')}`);
   return [...counts].filter(([, { good }]) => good === 0).map(([id]) => id);
