@@ -1928,6 +1928,8 @@ export interface components {
         RetryAfter: string;
         /** @description The version of what the answer shows: `If-Match` of a change, `If-None-Match` of a read. */
         Etag: string;
+        /** @description Where to go on. */
+        Location: string;
         /** @description What is left of the limit on failures, and for how long it counts. */
         RateLimit: string;
         /** @description The limit on failures. */
@@ -1942,7 +1944,10 @@ export interface operations {
     whoAmI: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1958,7 +1963,7 @@ export interface operations {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1989,7 +1994,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2005,7 +2010,10 @@ export interface operations {
     signIn: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2027,7 +2035,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2137,7 +2145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2155,7 +2163,10 @@ export interface operations {
     signOut: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2169,7 +2180,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2229,7 +2240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2245,7 +2256,10 @@ export interface operations {
     changePassword: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2266,7 +2280,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2376,7 +2390,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2394,7 +2408,10 @@ export interface operations {
     listSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2410,7 +2427,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2451,7 +2468,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2467,7 +2484,10 @@ export interface operations {
     endOtherSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2481,7 +2501,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2552,7 +2572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2568,7 +2588,10 @@ export interface operations {
     endSession: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2585,7 +2608,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2666,7 +2689,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2687,7 +2710,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2703,7 +2729,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2734,7 +2760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2753,6 +2779,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2787,7 +2815,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2870,7 +2898,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2886,7 +2914,10 @@ export interface operations {
     endAccessToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2904,7 +2935,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2985,7 +3016,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3006,7 +3037,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3022,7 +3056,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3063,7 +3097,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3082,6 +3116,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3116,7 +3152,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedUser"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3199,7 +3235,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3215,7 +3251,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3244,7 +3283,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3295,7 +3334,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3311,7 +3350,10 @@ export interface operations {
     disableUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3332,7 +3374,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3413,7 +3455,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3429,7 +3471,10 @@ export interface operations {
     enableUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3450,7 +3495,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3531,7 +3576,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3547,7 +3592,10 @@ export interface operations {
     eraseUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3568,7 +3616,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErasedUser"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3649,7 +3697,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3665,7 +3713,10 @@ export interface operations {
     inviteUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3686,7 +3737,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvitationView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3767,7 +3818,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3783,7 +3834,10 @@ export interface operations {
     acceptInvitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3802,7 +3856,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3872,7 +3926,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3888,7 +3942,10 @@ export interface operations {
     nameAdministrator: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3913,7 +3970,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4004,7 +4061,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4023,7 +4080,10 @@ export interface operations {
                 /** @description Where the browser goes when it is signed in; default `/`. */
                 returnTo?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4033,11 +4093,12 @@ export interface operations {
             302: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4057,7 +4118,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4076,7 +4137,10 @@ export interface operations {
                 state?: string;
                 code?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4086,11 +4150,12 @@ export interface operations {
             302: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4110,7 +4175,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4131,7 +4196,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4153,7 +4221,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChannelPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4204,7 +4272,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4223,6 +4291,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -4263,7 +4333,7 @@ export interface operations {
                     "application/json": components["schemas"]["AddedChannel"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4356,7 +4426,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4372,7 +4442,10 @@ export interface operations {
     getChannel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4409,7 +4482,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4460,7 +4533,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4476,7 +4549,10 @@ export interface operations {
     removeChannel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4502,7 +4578,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4583,7 +4659,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4602,6 +4678,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -4635,7 +4713,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChannelView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4736,7 +4814,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4752,7 +4830,10 @@ export interface operations {
     rotateChannelSecret: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4781,7 +4862,7 @@ export interface operations {
                     "application/json": components["schemas"]["RotatedSecret"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4862,7 +4943,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4883,7 +4964,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4910,7 +4994,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4961,7 +5045,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4977,7 +5061,10 @@ export interface operations {
     testChannel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5006,7 +5093,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5087,7 +5174,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5103,7 +5190,10 @@ export interface operations {
     redeliver: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5132,7 +5222,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5213,7 +5303,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5234,6 +5324,8 @@ export interface operations {
                 "github-public-key-signature": string;
                 "Github-Public-Key-Signature": string;
                 "Github-Public-Key-Identifier": string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5254,7 +5346,7 @@ export interface operations {
                     "application/json": components["schemas"]["LeakLabel"][];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5324,7 +5416,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5340,7 +5432,10 @@ export interface operations {
     checkLeaks: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5362,7 +5457,7 @@ export interface operations {
                     "application/json": components["schemas"]["FoundKeys"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5472,7 +5567,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5495,7 +5590,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5511,7 +5609,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5542,7 +5640,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5561,6 +5659,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5595,7 +5695,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5678,7 +5778,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5694,7 +5794,10 @@ export interface operations {
     getRegistry: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5726,7 +5829,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5777,7 +5880,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5796,6 +5899,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5824,7 +5929,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5925,7 +6030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5944,6 +6049,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5984,7 +6091,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6077,7 +6184,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6093,7 +6200,10 @@ export interface operations {
     removeHost: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6119,7 +6229,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6200,7 +6310,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6216,7 +6326,10 @@ export interface operations {
     getPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6248,7 +6361,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6299,7 +6412,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6325,6 +6438,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6354,7 +6469,7 @@ export interface operations {
                     "application/json": components["schemas"]["PolicyAnswer"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6455,7 +6570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6474,6 +6589,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6502,7 +6619,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6603,7 +6720,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6624,7 +6741,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6646,7 +6766,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6697,7 +6817,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6716,6 +6836,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6756,7 +6878,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6849,7 +6971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6865,7 +6987,10 @@ export interface operations {
     getMember: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6902,7 +7027,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6953,7 +7078,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6972,6 +7097,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6998,7 +7125,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7089,7 +7216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7108,6 +7235,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7141,7 +7270,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7242,7 +7371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7278,7 +7407,10 @@ export interface operations {
                 /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
                 unusedSince?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -7300,7 +7432,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7361,7 +7493,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7380,6 +7512,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7420,7 +7554,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7513,7 +7647,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7532,7 +7666,10 @@ export interface operations {
                 /** @description What was true at this moment, to the millisecond. Needs the right `audit`, or `audit-own` for the keys that the caller generated. */
                 asOf?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -7569,7 +7706,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7630,7 +7767,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7649,6 +7786,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7678,7 +7817,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7769,7 +7908,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7788,6 +7927,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7821,7 +7962,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7922,7 +8063,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7941,6 +8082,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7970,7 +8113,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8061,7 +8204,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8080,6 +8223,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8109,7 +8254,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8200,7 +8345,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8216,7 +8361,10 @@ export interface operations {
     revokeKeys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8245,7 +8393,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKeys"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8336,7 +8484,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8355,6 +8503,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8388,7 +8538,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8489,7 +8639,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8510,7 +8660,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8537,7 +8690,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyEventPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8588,7 +8741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8607,6 +8760,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8652,7 +8807,7 @@ export interface operations {
                     "application/json": components["schemas"]["RotatedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8745,7 +8900,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8761,7 +8916,10 @@ export interface operations {
     handover: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8798,7 +8956,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8849,7 +9007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8865,7 +9023,10 @@ export interface operations {
     snoozeReminders: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8898,7 +9059,7 @@ export interface operations {
                     "application/json": components["schemas"]["SnoozedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8989,7 +9150,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9005,7 +9166,10 @@ export interface operations {
     getVerifierKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9021,7 +9185,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifierKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9052,7 +9216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9077,7 +9241,10 @@ export interface operations {
                 /** @description Seconds to wait for a change when there is none. */
                 wait?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9093,7 +9260,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChangePage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `unknown-position`: The position is beyond the log. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9135,7 +9302,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9159,6 +9326,8 @@ export interface operations {
             header?: {
                 /** @description Goes before `after`. */
                 "Last-Event-ID"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9179,7 +9348,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `unknown-position`: The position is beyond the log. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9221,7 +9390,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
