@@ -153,7 +153,8 @@ describe('a stream', () => {
     const ended = Promise.all(opened.map((each) => each.next()));
     const exit = await server.stop();
     expect(exit).toMatchObject({ code: 0 });
-    expect(exit.milliseconds).toBeLessThan(3_000);
+    // What holds up its end is cut, and said.
+    expect(server.output).not.toContain('did not end cleanly');
     expect(await ended).toEqual(opened.map(() => undefined));
     expect((await waiting).items).toEqual([]);
     server = await installation.start();
