@@ -64,7 +64,7 @@ describe('what a message says', () => {
     data: {},
     registry: { id: OF.registry, slug: 'myapp', name: 'My app' },
     key: { id: 'drk_0000000000000001', name: 'CI', expiresAt: null },
-    channel: OF.channel,
+    apiUrl: undefined,
     ...more,
   });
   const all = [...EVENT_NAMES, TEST_EVENT] as const;
@@ -84,6 +84,13 @@ describe('what a message says', () => {
       `curl -X POST -H "Authorization: Bearer $DOCKREG_TOKEN" -H 'Content-Type: application/json' -d '{"gracePeriod":"PT24H"}' ` +
         '"$DOCKREG_URL/v1/registries/myapp/keys/drk_0000000000000001/rotate"',
     ));
+
+  it('names the address of the API where it is known', () => {
+    const { command } = messageOf(told('key.suspended', { apiUrl: 'https://keys.example.com' }));
+    expect(command).toContain(
+      '"https://keys.example.com/v1/registries/myapp/keys/drk_0000000000000001/resume"',
+    );
+  });
 
   it('holds no line break or mark of direction of a name, and no name stands in a command', () => {
     const evil = 'CI\r\nBcc: a@b\u2028\u202e"; rm -rf / #';

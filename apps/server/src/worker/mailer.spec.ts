@@ -24,7 +24,7 @@ const about = (name: string): Message =>
     data: { expiresAt: '2026-01-12T09:00:00.000Z' },
     registry: { id: REGISTRY, slug: 'myapp', name: 'My app' },
     key: { id: 'drk_0000000000000001', name, expiresAt: null },
-    channel: 'chn_0000000000000001',
+    apiUrl: undefined,
   });
 
 describe('mail', () => {

@@ -37,7 +37,9 @@ function deliverNotifications(core: Core, queue: QueuePlace): DeliverNotificatio
   const { eventLog, readModels, settings, log, closers } = core;
   const mailer = mailerOf(settings);
   const requests = new Outgoing(settings.allowPrivateTargets);
-  const send = new SendNotification(eventLog, readModels, subjectKeysAtFirstUse(core), requests, mailer);
+  const send = new SendNotification(
+    eventLog, readModels, subjectKeysAtFirstUse(core), requests, mailer, settings.publicUrl,
+  ); // prettier-ignore
   const deliver = new DeliverNotifications(eventLog, readModels, send, queue, log);
   closers.add('deliver-notifications', () => deliver.close());
   return deliver;

@@ -7,8 +7,9 @@ import type { Database } from '#libs/sqlite';
 /** The message that tells of a fact; undefined when the registry is not there any more. */
 export function messageAbout(
   database: Database,
-  { registry: registryId, target }: DeliveryRow,
+  { registry: registryId }: DeliveryRow,
   fact: RecordedFact,
+  apiUrl: string | undefined,
 ): Message | undefined {
   const registry = findRegistry(database, registryId);
   if (!registry) return undefined;
@@ -21,6 +22,6 @@ export function messageAbout(
     data,
     registry,
     key,
-    channel: target,
+    apiUrl,
   });
 }
