@@ -3,8 +3,12 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import { root, run, step } from './steps.mjs';
 
-/** What the server and the command line run. */
-const application = { name: 'application', project: 'tsconfig.build.json', folders: ['apps', 'libs'] };
+/** What the server and the command line run, and the examples. */
+const application = {
+  name: 'application',
+  project: 'tsconfig.build.json',
+  folders: ['apps', 'libs', 'docs/examples'],
+};
 /** The same and the programs of `npm run bench` and `npm run eval:…`. */
 const benchmarks = {
   name: 'benchmarks',

@@ -13,6 +13,7 @@ const table = {
   buildah: { debian: 'buildah', why: 'the tests build, push and pull images with it' },
   faketime: { debian: 'faketime', why: 'the tests move the clock of a running server with it' },
   openssl: { debian: 'openssl', why: 'the tests make certificates with it' },
+  curl: { debian: 'curl', why: 'the tests run the script of docs/examples with it' },
   docker: { debian: 'docker.io', why: 'the tests log in with it; a daemon is not needed', clientOnly: true },
 };
 

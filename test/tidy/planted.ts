@@ -198,6 +198,7 @@ export const tidyFiles: Planted[] = [
   { what: 'the home of an SDK', path: 'libs/jobs/src/queue.ts', text: "import { Queue } from 'bullmq';" },
   { what: 'a contract test', path: 'test/contract/log.ts', text: "import '@kurrent/kurrentdb-client';" },
   { what: 'a file of 300 lines', path: SLICE, text: lines(300) },
+  { what: 'a generated file of any length', path: 'libs/client/src/schema.ts', text: lines(301) },
   { what: 'a function of 60 lines', path: SLICE, text: `function f() {\n${lines(58)}}` },
   { what: "a library's public face", path: 'libs/keys/src/index.ts', text: "export * from './key.js';" },
   {

@@ -6,11 +6,14 @@ const FILE_LINES_MAX = 300;
 /** A function that fits on a screen. */
 const FUNCTION_LINES_MAX = 60;
 
+/** Written by a program from docs/openapi.json, and read by programs: a test says that nobody edits it. */
+const GENERATED = ['libs/client/src/schema.ts'];
+
 const fileSize: Rule = {
   name: 'file-size',
-  check({ ast, text }) {
+  check({ ast, path, text }) {
     const lines = text.replace(/\n$/, '').split('\n').length;
-    if (!ast || lines <= FILE_LINES_MAX) return [];
+    if (!ast || lines <= FILE_LINES_MAX || GENERATED.includes(path)) return [];
     return [{ at: FILE_LINES_MAX + 1, message: `the file has ${lines} lines, at most ${FILE_LINES_MAX}` }];
   },
 };

@@ -6,6 +6,14 @@ export const EXIT = {
   usage: 2,
   /** `projections verify` worked and found a difference. */
   drift: 3,
+  /** Over the API: no access token, or one that is not accepted. */
+  notAuthenticated: 4,
+  /** Over the API: there is no such thing, or no right to it. */
+  notFound: 5,
+  /** Over the API: what is there now stands against it. */
+  conflict: 6,
+  /** Over the API: no answer, or not now. The same command may work later. */
+  unavailable: 7,
 } as const;
 
 /** The command cannot do it; the message is a sentence for the person who typed it, and holds no secret. */
@@ -16,4 +24,17 @@ export class CliError extends Error {
 /** What the command was given cannot be used, so that it says nothing about it: EXIT.usage. */
 export class UnusableInput extends CliError {
   override readonly name = 'UnusableInput';
+}
+
+/** A command over the API failed: with a code of its own, and maybe what to do next. */
+export class CommandFailure extends CliError {
+  override readonly name = 'CommandFailure';
+
+  constructor(
+    message: string,
+    readonly exitCode: number,
+    readonly next: readonly string[] = [],
+  ) {
+    super(message);
+  }
 }

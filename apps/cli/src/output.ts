@@ -1,4 +1,4 @@
-import { ReplayDisplay } from '#libs/read-models';
+import type { ReplayDisplay } from '#libs/read-models';
 
 /** What a command prints: `--json` = one JSON object on standard output, else text for a person. */
 export interface OutputOptions {
@@ -37,10 +37,19 @@ function cell(value: string | number): string {
   return typeof value === 'number' ? value.toLocaleString('en') : value;
 }
 
-/** Bold, for a person at a terminal who did not ask for plain text (no-color.org). */
-export function strong(text: string): string {
+/** Numbers of ECMA-48 (Select Graphic Rendition). */
+const COLOURS = { bold: 1, red: 31, green: 32, yellow: 33 } as const;
+
+export type Colour = keyof typeof COLOURS;
+
+/** Coloured, for a person at a terminal who did not ask for plain text (no-color.org). */
+export function painted(colour: Colour | undefined, text: string): string {
   const isPlain = !process.stdout.isTTY || (process.env['NO_COLOR'] ?? '') !== '';
-  return isPlain ? text : `\u001b[1m${text}\u001b[0m`;
+  return isPlain || colour === undefined ? text : `\u001b[${COLOURS[colour]}m${text}\u001b[0m`;
+}
+
+export function strong(text: string): string {
+  return painted('bold', text);
 }
 
 /** Bytes as a person reads them. */
@@ -56,7 +65,8 @@ export async function showing<Result>(
   what: string,
   work: (show: ReplayDisplay['show']) => Promise<Result>,
 ): Promise<Result> {
-  const display = new ReplayDisplay(what, {
+  const { ReplayDisplay: Display } = await import('#libs/read-models');
+  const display = new Display(what, {
     isTerminal: process.stderr.isTTY,
     write: (text) => process.stderr.write(text),
     line: (text) => process.stderr.write(`${text}\n`),

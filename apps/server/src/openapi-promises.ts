@@ -13,9 +13,16 @@ interface Operation {
   readonly requestBody?: { content: Record<string, { schema: Schema }> };
   readonly responses: Readonly<Record<string, Answer>>;
 }
+interface Header {
+  readonly required?: boolean;
+}
+interface Components {
+  readonly schemas: Schemas;
+  readonly headers: Readonly<Record<string, Header>>;
+}
 interface Answer {
   readonly content?: Record<string, { schema: Schema }>;
-  readonly headers?: object;
+  readonly headers?: Readonly<Record<string, Header | { $ref: string }>>;
   readonly [PROBLEM_CODES]?: readonly string[];
 }
 
@@ -24,13 +31,14 @@ interface Answer {
  * hold. A line that goes away breaks somebody's program, as does a new line that ends in `must be sent`.
  */
 export function promisesOf(document: OpenAPIObject): string[] {
-  const schemas = document.components!.schemas as unknown as Schemas;
+  const components = document.components as unknown as Components;
+  const { schemas } = components;
   const promises = new Set<string>();
   for (const [path, item] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(item as unknown as Record<string, Operation>)) {
       const { operationId } = operation;
       promises.add(`${operationId} is ${method.toUpperCase()} ${path}`);
-      for (const line of [...taken(operation, schemas), ...given(operation, schemas)])
+      for (const line of [...taken(operation, schemas), ...given(operation, components)])
         promises.add(`${operationId} ${line}`);
     }
   }
@@ -51,14 +59,22 @@ function taken({ parameters = [], requestBody }: Operation, schemas: Schemas): s
   return [...named, ...fields].map((line) => line.replace('|null', ''));
 }
 
-function given({ responses }: Operation, schemas: Schemas): string[] {
+function given({ responses }: Operation, { schemas, headers: known }: Components): string[] {
   return Object.entries(responses)
     .filter(([, answer]) => answer[PROBLEM_CODES] === undefined)
     .flatMap(([status, { content, headers = {} }]) => {
       const shape = content?.['application/json'];
       const body = shape ? facts(shape.schema, schemas, status, 'always', undefined) : [];
-      return [status, ...Object.keys(headers).map((name) => `${status} header ${name}`), ...body];
+      const sure = Object.entries(headers).filter(
+        ([, one]) => ('$ref' in one ? known[nameIn(one.$ref)]! : one).required,
+      );
+      return [status, ...sure.map(([name]) => `${status} header ${name}`), ...body];
     });
+}
+
+/** What a reference into the components names. */
+function nameIn(reference: string): string {
+  return reference.slice(reference.lastIndexOf('/') + 1);
 }
 
 /** One line for the type of each field below, one for whether it must be, one for each word of a list of words. */
@@ -96,7 +112,7 @@ function facts(
 /** The schema itself, or those that it is put together from. */
 function partsOf(schema: Schema, schemas: Schemas): Schema[] {
   const { $ref, anyOf, allOf } = schema as { $ref?: string; anyOf?: Schema[]; allOf?: Schema[] };
-  if ($ref !== undefined) return partsOf(schemas[$ref.slice($ref.lastIndexOf('/') + 1)]!, schemas);
+  if ($ref !== undefined) return partsOf(schemas[nameIn($ref)]!, schemas);
   const parts = anyOf ?? allOf;
   if (!parts) return [schema];
   return parts.filter(({ type }) => type !== 'null').flatMap((part) => partsOf(part, schemas));

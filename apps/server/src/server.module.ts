@@ -19,6 +19,7 @@ import { CallerGuard } from './api/identity/caller-guard.js';
 import { IDENTITY_PROVIDERS, IDENTITY_ROUTES } from './api/identity/routes.js';
 import { ChangeKeyHandler, ChangeKeyRoute } from './api/keys/change-key.js';
 import { GenerateKeyHandler, GenerateKeyRoute } from './api/keys/generate-key.js';
+import { HandoverRoute } from './api/keys/handover.js';
 import { KeyEventsRoute } from './api/keys/key-events.js';
 import { KeyOwnerGuard } from './api/keys/key-owner-guard.js';
 import { KeyViews } from './api/keys/key-views.js';
@@ -29,6 +30,8 @@ import { ResumeKeyHandler, ResumeKeyRoute } from './api/keys/resume-key.js';
 import { RevokeKeysHandler, RevokeKeysRoute } from './api/keys/revoke-keys.js';
 import { RevokeKeyHandler, RevokeKeyRoute } from './api/keys/revoke-key.js';
 import { RevocationReasons } from './api/keys/revocation-reasons.js';
+import { RotateKeyHandler, RotateKeyRoute } from './api/keys/rotate-key.js';
+import { SnoozeRemindersHandler, SnoozeRemindersRoute } from './api/keys/snooze-reminders.js';
 import { SuspendKeyHandler, SuspendKeyRoute } from './api/keys/suspend-key.js';
 import { AddMemberHandler, AddMemberRoute } from './api/members/add-member.js';
 import { ChangeMemberHandler, ChangeMemberRoute } from './api/members/change-member.js';
@@ -52,6 +55,7 @@ const COMMAND_HANDLERS = [
   CreateRegistryHandler, ChangeRegistryHandler, AddHostHandler, RemoveHostHandler, ChangePolicyHandler, ChangePlanHandler,
   AddMemberHandler, ChangeMemberHandler, RemoveMemberHandler,
   GenerateKeyHandler, ChangeKeyHandler, SuspendKeyHandler, ResumeKeyHandler, RevokeKeyHandler, RevokeKeysHandler,
+  RotateKeyHandler, SnoozeRemindersHandler,
 ]; // prettier-ignore
 
 /** The management API. What it stands on is started before it (start-server.ts) and comes in as values. */
@@ -68,6 +72,7 @@ export class ServerModule {
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
+        RotateKeyRoute, HandoverRoute, SnoozeRemindersRoute,
         VerifierKeyRoute, ProblemPages, ListChangesRoute, StreamChangesRoute,
       ], // prettier-ignore
       providers: [

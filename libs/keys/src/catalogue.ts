@@ -21,8 +21,12 @@ export const keyFacts = describeFacts([keys], {
       repositories: ['texts', 'Patterns of the repositories that it reaches; empty = all of the registry.'],
       networks: ['texts', 'Networks (CIDR) from which it is accepted; empty = all.'],
       expectedCountries: ['texts', 'Countries from which its use is expected. Restricts nothing.'],
+      rotates: [
+        'text or null',
+        'Id of the key that it is to take over from. It counts once KeyRotated stands in the stream of that key.',
+      ],
     },
-    upcasters: [unrestricted],
+    upcasters: [unrestricted, rotatesNone],
     example: {
       at: '2026-01-05T09:30:00.000Z',
       registry: 'reg_2Xb7Qm4TzR0aKd9P',
@@ -37,6 +41,7 @@ export const keyFacts = describeFacts([keys], {
       repositories: ['team/*'],
       networks: ['203.0.113.0/24'],
       expectedCountries: [],
+      rotates: null,
     },
   },
   KeyChanged: {
@@ -64,6 +69,22 @@ export const keyFacts = describeFacts([keys], {
     description: 'A suspended key is accepted again.',
     fields: { at: ['time', 'When it was resumed.'], registry },
     example: { at: '2026-01-06T11:30:00.000Z', registry: 'reg_2Xb7Qm4TzR0aKd9P' },
+  },
+  KeyRotated: {
+    description:
+      'A key got a successor. It works beside it until the grace ends; the gate refuses it from that moment on, before its revocation is recorded.',
+    fields: {
+      at: ['time', 'When it was rotated.'],
+      registry,
+      successor: ['text', 'Id of the key that takes over.'],
+      graceEndsAt: ['time', 'From when on it is refused.'],
+    },
+    example: {
+      at: '2026-03-30T09:30:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      successor: 'drk_7Yb2Lk9QwX4mRt0S',
+      graceEndsAt: '2026-03-31T09:30:00.000Z',
+    },
   },
   KeyRevoked: {
     description: 'A key was ended for ever.',
@@ -122,6 +143,60 @@ export const keyFacts = describeFacts([keys], {
       proven: true,
     },
   },
+  KeyExpiryReminded: {
+    description: 'People were reminded that a key expires.',
+    fields: {
+      at: ['time', 'When they were reminded.'],
+      registry,
+      step: ['text', 'So long before the expiry (ISO 8601), as the policy of the registry had it.'],
+      expiresAt: ['time', 'The expiry that it was about.'],
+      recipients: [
+        'texts',
+        'Pseudonymous ids of those who are told: its creator and the owners of the registry.',
+      ],
+    },
+    example: {
+      at: '2026-03-29T09:30:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      step: 'P7D',
+      expiresAt: '2026-04-05T09:30:00.000Z',
+      recipients: ['usr_8Hn2Wc5LxV1eJs6G'],
+    },
+  },
+  KeyRotationReminded: {
+    description: 'People were reminded that a key should be rotated.',
+    fields: {
+      at: ['time', 'When they were reminded.'],
+      registry,
+      step: ['text', 'So long before the date (ISO 8601), as the policy of the registry had it.'],
+      rotateBy: ['time', 'The date that it was about.'],
+      recipients: [
+        'texts',
+        'Pseudonymous ids of those who are told: its creator and the owners of the registry.',
+      ],
+    },
+    example: {
+      at: '2026-03-29T09:30:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      step: 'P7D',
+      rotateBy: '2026-04-05T09:30:00.000Z',
+      recipients: ['usr_8Hn2Wc5LxV1eJs6G'],
+    },
+  },
+  ReminderSnoozed: {
+    description:
+      'Nobody is reminded of a key for a while. What became due meanwhile is said once, afterwards.',
+    fields: {
+      at: ['time', 'When that was asked for.'],
+      registry,
+      until: ['time', 'From when on people are reminded again.'],
+    },
+    example: {
+      at: '2026-03-29T10:00:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      until: '2026-04-02T10:00:00.000Z',
+    },
+  },
   KeyRevocationProven: {
     description: 'No process accepts the revoked key any more. The first proof counts.',
     fields: {
@@ -160,6 +235,11 @@ export const keyFacts = describeFacts([keys], {
     },
   },
 });
+
+/** Version 2 knew no rotation: none of its keys took over from another. */
+function rotatesNone(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { ...data, rotates: null };
+}
 
 /** Version 1 knew no restrictions: its keys have none. */
 function unrestricted(data: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -3,14 +3,24 @@ export { eachKey, grantTable, type GrantRow } from './grant-table.js';
 export * from './key-list.js';
 export {
   dueKeys,
-  unprovenRevocations,
+  endedGraces,
   findKey,
   findKeyAt,
   foldName,
   keyTable,
+  unlinkedSuccessors,
+  unprovenRevocations,
   type KeyRow,
 } from './key-table.js';
-export { allMembers, findMember, listMembers, memberTable, type MemberRow } from './member-table.js';
+export { countLivingKeys, livingKeys } from './living-keys.js';
+export {
+  allMembers,
+  findMember,
+  listMembers,
+  memberTable,
+  ownersOf,
+  type MemberRow,
+} from './member-table.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
 export {
   countDeliveries,
@@ -34,6 +44,7 @@ export {
   type RegistryAtGate,
   type RegistryRow,
 } from './registry-table.js';
+export { dueReminders, reminderTable, type ReminderRow } from './reminder-table.js';
 export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
 export { ReplayMeter, type ReplayProgress } from './replay.js';
 export {

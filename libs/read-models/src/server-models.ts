@@ -4,6 +4,7 @@ import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
 import { notificationTable } from './notification-table.js';
 import type { Projection } from './projection.js';
+import { reminderTable } from './reminder-table.js';
 import { registryTable } from './registry-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
@@ -11,6 +12,7 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   registryTable,
   memberTable,
   keyTable,
+  reminderTable,
   grantTable,
   notificationTable,
 ];
@@ -25,6 +27,7 @@ export const API_PROJECTIONS: readonly Projection[] = [
   registryTable,
   memberTable,
   keyTable,
+  reminderTable,
   notificationTable,
 ];
 

@@ -65,6 +65,8 @@ describe('verify', () => {
       ['registries', 0],
       ['registry_hosts', 0],
       ['registry_members', 0],
+      ['reminder_keys', (KEYS * 3) / 4],
+      ['reminder_rules', 0],
     ]);
     expect(tables.every(({ sha256, replayed }) => sha256 === replayed)).toBe(true);
   });

@@ -1,4 +1,5 @@
 import { describeFacts, ROLES } from '#libs/kernel';
+import { policyOfVersion1 } from './policy.js';
 import { registries } from './registry.js';
 import { emails, hosts, identities, slugs } from './reservation.js';
 
@@ -74,10 +75,32 @@ export const registryFacts = describeFacts([registries], {
       at: ['time', 'When it was changed.'],
       policy: [
         'object',
-        '`serveReadsFor`: how long reads go on at a gate without a lease (ISO 8601, at most `PT15M`); null: not at all.',
+        'All of `maxLifetime`, `requireExpiry`, `rotationPeriod`, `reminders`, `allowedNetworks`, `namePattern`, `maxKeys`, `timeZone` and `serveReadsFor`, as the API has them.',
+      ],
+      changes: [
+        'object',
+        'By field what is different: `from` and `to`. Empty in facts that were version 1, which did not say it.',
       ],
     },
-    example: { at: '2026-02-03T14:35:00.000Z', policy: { serveReadsFor: 'PT10M' } },
+    upcasters: [policyOfVersion1],
+    example: {
+      at: '2026-02-03T14:35:00.000Z',
+      policy: {
+        maxLifetime: 'P365D',
+        requireExpiry: true,
+        rotationPeriod: 'P90D',
+        reminders: ['P30D', 'P14D', 'P7D', 'P1D'],
+        allowedNetworks: ['203.0.113.0/24'],
+        namePattern: '^(ci|deploy)-',
+        maxKeys: 100,
+        timeZone: 'Europe/Berlin',
+        serveReadsFor: null,
+      },
+      changes: {
+        maxLifetime: { from: null, to: 'P365D' },
+        requireExpiry: { from: false, to: true },
+      },
+    },
   },
   RegistryPlanChanged: {
     description: 'The registry got another plan.',

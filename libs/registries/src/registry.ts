@@ -1,17 +1,9 @@
 import { Refusal, type Fact, type Role, type StreamKind } from '#libs/kernel';
 import { channelsAfter, type Channel, type ChannelConfigured, type ChannelRemoved } from './channels.js';
+import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
 
 export const PLANS = ['free', 'team', 'enterprise'] as const;
 export type Plan = (typeof PLANS)[number];
-
-/** What the owners of a registry lay down for it. A fact carries the whole of it. */
-export interface RegistryPolicy {
-  /** How long reads may go on at a gate that hears nothing from the event store: ISO 8601, at most PT15M; null: not at all. */
-  readonly serveReadsFor: string | null;
-}
-
-/** The policy of a registry for which none was laid down. */
-export const DEFAULT_POLICY: RegistryPolicy = { serveReadsFor: null };
 
 export type RegistryCreated = Fact<
   'RegistryCreated',
@@ -32,9 +24,10 @@ export type RegistryUpstreamChanged = Fact<
   'RegistryUpstreamChanged',
   { readonly at: string; readonly upstream: string | null }
 >;
+/** `changes`: what is different from the policy before; empty in facts of a release that did not say it. */
 export type RegistryPolicyChanged = Fact<
   'RegistryPolicyChanged',
-  { readonly at: string; readonly policy: RegistryPolicy }
+  { readonly at: string; readonly policy: RegistryPolicy; readonly changes: PolicyChanges }
 >;
 export type RegistryPlanChanged = Fact<'RegistryPlanChanged', { readonly at: string; readonly plan: Plan }>;
 /** `user` is the id of a user (`usr_…`). */
@@ -93,6 +86,7 @@ export const registries: StreamKind<RegistryState, RegistryFact> = {
   critical: new Set([
     'HostRemoved',
     'RegistryUpstreamChanged',
+    'RegistryPolicyChanged',
     'MemberRoleChanged',
     'MemberRemoved',
   ] as const),

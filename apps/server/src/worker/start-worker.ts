@@ -4,9 +4,12 @@ import { connectRedisForQueues } from '#libs/redis';
 import { subjectKeysAtFirstUse } from '../open-subject-keys.js';
 import type { Core } from '../start-core.js';
 import { DeliverNotifications } from './deliver-notifications.js';
+import { DiscardSuccessors } from './discard-successors.js';
+import { EndGraces } from './end-graces.js';
 import { ExpireKeys } from './expire-keys.js';
 import { mailerOf } from './mailer.js';
 import { ProveRevocations } from './prove-revocations.js';
+import { RemindOwners } from './remind-owners.js';
 import { Reconciler } from './reconciler.js';
 import { SendNotification } from './send-notification.js';
 import { VerifyProjections } from './verify-projections.js';
@@ -22,13 +25,21 @@ export function startWorker(core: Core): void {
   const queue = { prefix: installation.redisKey('jobs'), connection, workerConnection, report: core.jobs };
   const expireKeys = new ExpireKeys(eventLog, readModels, queue, log);
   closers.add('expire-keys', () => expireKeys.close());
+  const endGraces = new EndGraces(eventLog, core.membership, readModels, queue, log);
+  closers.add('end-graces', () => endGraces.close());
+  const remindOwners = new RemindOwners(eventLog, readModels, queue, log);
+  closers.add('remind-owners', () => remindOwners.close());
+  const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
   const { logId } = installation;
   const models = { file: readModels.database.file, logId, log: eventLog, projections };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
   closers.add('verify-projections', () => verifyProjections.close());
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
   const deliver = deliverNotifications(core, queue);
-  const reconciler = new Reconciler([proveRevocations, expireKeys, verifyProjections, deliver], log);
+  const reconciler = new Reconciler(
+    [proveRevocations, discardSuccessors, expireKeys, endGraces, remindOwners, verifyProjections, deliver],
+    log,
+  );
   reconciler.start();
   closers.add('reconciler', () => reconciler.stop());
 }

@@ -6,7 +6,7 @@ import { PROBLEMS, type ProblemCode } from './problems.js';
 export interface RouteFacts {
   /** Refusals of its own; those that every such route can give are added (`problemsOf`). */
   readonly problems?: readonly ProblemCode[];
-  /** Of a route that makes something (201): what 200 means. */
+  /** Of a route that makes something (201): what 200 means. Without it: that the Idempotency-Key was used before. */
   readonly again?: string;
   /** Whether the answer tells where in the log the write stands; unless told, that of every method but GET. */
   readonly position?: boolean | 'sometimes';
@@ -30,6 +30,8 @@ const TAGS: Readonly<Record<string, string>> = {
   changes: 'What has happened since a position, of what the caller may see: to poll, or as a stream.',
   'audit log': 'Signed proofs of what happened.',
 };
+
+const REPEATED = 'The Idempotency-Key came with this body before: the first answer again.';
 
 /** Path parameters by their name; one of another meaning is told by its own route. */
 const PATH_PARAMETERS: Readonly<Record<string, { description: string; example: string }>> = {
@@ -81,7 +83,8 @@ export function completeDocument(document: OpenAPIObject): void {
     const { operation } = place;
     if (operation[RIGHT_EXTENSION] === 'public') operation.security = [];
     for (const tag of operation.tags ?? []) used.add(tag);
-    operation.parameters = [...pathParameters(place), ...(operation.parameters ?? []).map(withoutNull)];
+    const others = (operation.parameters ?? []).filter((parameter) => parameter.in !== 'path');
+    operation.parameters = [...pathParameters(place), ...others.map(withoutNull)];
     completeBody(operation, schemas);
     completeAnswers(place);
   }
@@ -107,6 +110,15 @@ const HEADERS = {
     required: true,
     schema: { type: 'string', pattern: '^[0-9]+$' },
   },
+  Etag: {
+    description: 'The version of what the answer shows: `If-Match` of a change, `If-None-Match` of a read.',
+    schema: { type: 'string', pattern: '^"[^"]*"$' },
+  },
+  RateLimit: {
+    description: 'What is left of the limit on failures, and for how long it counts.',
+    schema: { type: 'string' },
+  },
+  RateLimitPolicy: { description: 'The limit on failures.', schema: { type: 'string' } },
   WwwAuthenticate: {
     description: 'How to authenticate.',
     required: true,
@@ -128,7 +140,6 @@ function* placesIn({ paths }: OpenAPIObject): Generator<Place> {
 function pathParameters({ path, operation }: Place): Parameter[] {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!);
   const told = new Map(operation.parameters?.map((parameter) => [parameter.name, parameter]));
-  operation.parameters = operation.parameters?.filter((parameter) => parameter.in !== 'path') ?? [];
   return names.map((name) => ({
     name,
     in: 'path',
@@ -177,16 +188,41 @@ function resolved(schema: Schema, schemas: Record<string, Schema>): Schema {
 
 function completeAnswers(place: Place): void {
   const { method, operation, facts } = place;
-  const { position = method !== 'get', again } = facts;
+  const { position = method !== 'get', again = REPEATED } = facts;
+  const isVersioned = isSingle(place);
   const headers = {
     'Dockreg-Request-Id': header('RequestId'),
     ...(position === true ? { 'Dockreg-Position': header('Position') } : {}),
     ...(position === 'sometimes' ? { 'Dockreg-Position': { ...HEADERS.Position, required: false } } : {}),
+    ...(isVersioned ? { ETag: header('Etag') } : {}),
+    ...rateLimitHeaders(facts),
   };
   for (const answer of Object.values(operation.responses)) answer.headers = { ...headers, ...answer.headers };
   const made = operation.responses['201'];
-  if (made && again !== undefined) operation.responses['200'] = { ...made, description: again };
-  for (const [status, codes] of problemsOf(place)) operation.responses[status] = problemAnswer(codes);
+  if (made && (facts.again !== undefined || takes(operation, 'Idempotency-Key')))
+    operation.responses['200'] = { ...made, description: again };
+  if (isVersioned && method === 'get')
+    operation.responses['304'] = { description: '`If-None-Match` names this version.', headers };
+  for (const [status, codes] of problemsOf(place)) {
+    operation.responses[status] = problemAnswer(codes, rateLimitHeaders(facts));
+  }
+}
+
+/** Whether the answer may show one thing in a version of it, and not a list. */
+function isSingle({ path, operation: { responses } }: Place): boolean {
+  if (!path.includes('{') && !responses['201']) return false;
+  const { content } = responses['200'] ?? responses['201'] ?? {};
+  const { schema } = (content?.['application/json'] ?? {}) as { schema?: { $ref?: string } };
+  return schema?.$ref !== undefined && !schema.$ref.endsWith('Page');
+}
+
+function rateLimitHeaders({ problems = [] }: RouteFacts): Record<string, unknown> {
+  if (!problems.includes('too-many-requests')) return {};
+  return { RateLimit: header('RateLimit'), 'RateLimit-Policy': header('RateLimitPolicy') };
+}
+
+function takes({ parameters = [] }: RouteOperation, name: string): boolean {
+  return parameters.some((parameter) => parameter.in === 'header' && parameter.name === name);
 }
 
 function header(name: keyof typeof HEADERS) {
@@ -205,6 +241,8 @@ function problemsOf({ path, method, operation, facts }: Place): Map<string, Prob
     codes.push('cross-site-request', 'conflict', 'payload-too-large', 'unsupported-media-type');
   }
   if (operation.requestBody) codes.push('invalid-value', 'not-supported');
+  if (takes(operation, 'If-Match')) codes.push('precondition-failed');
+  if (takes(operation, 'Idempotency-Key')) codes.push('idempotency-key-reused', 'idempotency-in-progress');
   codes.push(...(facts.problems ?? []), 'internal', 'unavailable');
   const byStatus = new Map<string, ProblemCode[]>();
   for (const code of new Set(codes)) {
@@ -214,15 +252,18 @@ function problemsOf({ path, method, operation, facts }: Place): Map<string, Prob
   return byStatus;
 }
 
-function problemAnswer(codes: readonly ProblemCode[]): Response {
-  const waits = codes.some((code) => 'retryAfter' in PROBLEMS[code] || code === 'too-many-requests');
+function problemAnswer(codes: readonly ProblemCode[], headers: Record<string, unknown>): Response {
+  const waiting = codes.filter((code) => 'retryAfter' in PROBLEMS[code] || code === 'too-many-requests');
+  const retryAfter = { ...HEADERS.RetryAfter, required: false };
   const asks = codes.some((code) => PROBLEMS[code].status === 401);
   return {
     description: codes.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(' '),
     [PROBLEM_CODES]: codes,
     headers: {
       'Dockreg-Request-Id': header('RequestId'),
-      ...(waits ? { 'Retry-After': header('RetryAfter') } : {}),
+      ...headers,
+      ...(waiting.length > 0 ? { 'Retry-After': retryAfter } : {}),
+      ...(waiting.length === codes.length ? { 'Retry-After': header('RetryAfter') } : {}),
       ...(asks ? { 'WWW-Authenticate': header('WwwAuthenticate') } : {}),
     },
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },

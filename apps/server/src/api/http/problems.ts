@@ -80,6 +80,12 @@ export const PROBLEMS = {
   'too-many-channels': kind(409, 'Too many channels', 'Remove those that nobody reads.'),
   'key-revoked': kind(409, 'The key is revoked', 'Generate another key.'),
   'key-expired': kind(409, 'The key has expired', 'Generate another key.'),
+  'key-suspended': kind(409, 'The key is suspended', 'Resume the key first.'),
+  'key-rotating': kind(
+    409,
+    'The key is rotated already',
+    'Use its successor, or revoke the successor and generate a key.',
+  ),
   'idempotency-in-progress': kind(409, 'The first request is still running', 'Repeat it in a moment.', 1),
   'precondition-failed': kind(412, 'Changed meanwhile', 'Read the resource again for its new `ETag`.'),
   'payload-too-large': kind(413, 'The body is too large', 'Send a smaller body.'),
@@ -90,6 +96,11 @@ export const PROBLEMS = {
   'not-supported': kind(422, 'Not supported yet', 'Leave the field out: it could not be enforced.'),
   'expiry-in-past': kind(422, 'The expiry is in the past', 'Choose a time in the future.'),
   'as-of-in-future': kind(422, 'The moment has not come', 'Ask for a moment that has passed.'),
+  'policy-violated': kind(
+    422,
+    "Against the registry's policy",
+    'Choose what the policy allows, or have an owner change it.',
+  ),
   'idempotency-key-reused': kind(
     422,
     'The Idempotency-Key was used for another body',

@@ -216,6 +216,9 @@ describe('an issuer that is away', () => {
     const begun = await lonely.call('GET', START);
     faultsOf(begun, 503, 'unavailable');
     expect(begun.headers['retry-after']).toBeDefined();
+    const page = await lonely.call('GET', START, { accept: 'text/html' });
+    expect([page.status, page.text]).toEqual([503, expect.stringContaining('does not answer now')]);
+    expect(lonely.allLogged).toContain('ECONNREFUSED');
     faultsOf(await browser.come(callback), 503, 'unavailable');
     expect((await lonely.signIn('admin@localhost', PASSWORD)).cookie).toContain('dockreg_session');
     await issuer.up();

@@ -93,17 +93,22 @@ export class SignInOidcRoute {
     private readonly signIn: OidcSignIn,
     private readonly sessions: Sessions,
     private readonly record: SignInRecord,
+    @Inject(LOG) private readonly log: Pick<Log, 'warn'>,
   ) {}
 
   @Get()
   @Public()
-  @Operation({ summary: 'Send the browser to the identity provider to sign in.', status: 302 })
+  @Operation({
+    id: 'beginSignInOidc',
+    summary: 'Send the browser to the identity provider to sign in.',
+    status: 302,
+  })
   async start(
     @Query() { returnTo = '/' }: StartQuery,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string | undefined> {
-    return forBrowser(request, reply, async () => {
+    return forBrowser(request, reply, this.log, async () => {
       this.issuer.configured();
       const redirectUri = this.redirectUri(request);
       const secrets = mintSignIn();
@@ -118,6 +123,7 @@ export class SignInOidcRoute {
   @ApiQuery({ name: 'code', required: false, type: String })
   @ApiQuery({ name: 'state', required: false, type: String })
   @Operation({
+    id: 'finishSignInOidc',
     summary: 'Where the identity provider sends the browser back: opens a session and leads on.',
     status: 302,
   })
@@ -127,7 +133,7 @@ export class SignInOidcRoute {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string | undefined> {
-    return forBrowser(request, reply, async () => {
+    return forBrowser(request, reply, this.log, async () => {
       this.issuer.configured();
       const begun = await this.signIns.end(request, state);
       const query = /\?.*$/s.exec(request.url)?.[0] ?? '';
@@ -152,6 +158,7 @@ export class SignInOidcRoute {
 async function forBrowser(
   request: FastifyRequest,
   reply: FastifyReply,
+  log: Pick<Log, 'warn'>,
   run: () => Promise<string>,
 ): Promise<string | undefined> {
   try {
@@ -160,9 +167,16 @@ async function forBrowser(
   } catch (error) {
     if (!(error instanceof Problem) || !/text\/html/i.test(request.headers.accept ?? '')) throw error;
     const { status, title } = PROBLEMS[error.code];
+    // The edge logs what it answers itself.
+    if (status >= 500) log.warn({ requestId: request.id, cause: rootOf(error) }, error.detail);
     reply.status(status).type('text/html; charset=utf-8');
     return pageOf(title, error.detail);
   }
+}
+
+/** The text of the first cause: `fetch failed` and the like say nothing. */
+function rootOf({ message, cause }: { message?: unknown; cause?: unknown }): string {
+  return typeof cause === 'object' && cause !== null ? rootOf(cause) : String(message);
 }
 
 /** Only constants of this program are put into the page. */

@@ -26,7 +26,7 @@ export class ListMembersRoute {
 
   @Get()
   @Requires('members')
-  @Operation({ summary: 'The members of a registry, by id.', answer: MemberPage })
+  @Operation({ id: 'listMembers', summary: 'The members of a registry, by id.', answer: MemberPage })
   async list(
     @Param('registry', RegistryParameter) { id }: RegistryRow,
     @Query() { limit, after }: PageQuery,
@@ -41,7 +41,7 @@ export class ListMembersRoute {
 
   @Get(':user')
   @Requires('members')
-  @Operation({ summary: 'One member.', answer: MemberView })
+  @Operation({ id: 'getMember', summary: 'One member.', answer: MemberView })
   show(
     @Param('registry', RegistryParameter) { id }: RegistryRow,
     @Param('user', MemberParameter) user: string,
