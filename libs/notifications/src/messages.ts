@@ -7,7 +7,13 @@ export interface Told {
   readonly at: string;
   /** Data of the fact. Only fields named here go out (SHOWN). */
   readonly data: Readonly<Record<string, unknown>>;
-  readonly registry: { readonly id: string; readonly slug: string; readonly name: string };
+  readonly registry: {
+    readonly id: string;
+    readonly slug: string;
+    readonly name: string;
+    /** IANA name: times in sentences are told in it. */
+    readonly timeZone: string;
+  };
   /** undefined: it is about no key. */
   readonly key: { readonly id: string; readonly name: string; readonly expiresAt: string | null } | undefined;
   /** Origin of the management API, for commands; undefined: they take it from DOCKREG_URL. */
@@ -83,17 +89,17 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
     command: onKey(told, 'resume'),
   }),
   'key.rotated': (told) => ({
-    says: `was rotated${text(told.data['graceEndsAt'], (end) => `; it works until ${end}`)}`,
+    says: `was rotated${time(told, 'graceEndsAt', '; it works until')}`,
     advice: 'See who still uses the old key.',
     command: curl(`${keyPath(told)}/handover`),
   }),
   'key.expiry-reminded': (told) => ({
-    says: `expires${text(told.data['expiresAt'], (end) => ` on ${end}`)}`,
+    says: `expires${time(told, 'expiresAt', ' on')}`,
     advice: ROTATE,
     command: rotate(told),
   }),
   'key.rotation-reminded': (told) => ({
-    says: `is due for rotation${text(told.data['rotateBy'], (end) => ` by ${end}`)}`,
+    says: `is due for rotation${time(told, 'rotateBy', ' by')}`,
     advice: ROTATE,
     command: rotate(told),
   }),
@@ -158,6 +164,14 @@ function curl(url: string): string {
 
 function post(url: string, body: string): string {
   return `curl -X POST ${AUTHORIZATION} -H 'Content-Type: application/json' -d '${body}' "${url}"`;
+}
+
+/** A time of the fact as people of the registry read it, to the minute, with its zone. */
+function time({ data, registry: { timeZone } }: Told, field: string, words: string): string {
+  const at = Date.parse(String(data[field]));
+  if (Number.isNaN(at)) return '';
+  const local = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
+  return `${words} ${local.format(at)} (${timeZone})`;
 }
 
 function text(value: unknown, words: (value: string) => string): string {

@@ -20,7 +20,7 @@ export function messageAbout(
     event: eventOf(fact.type) ?? TEST_EVENT,
     at: data.at,
     data,
-    registry,
+    registry: { ...registry, timeZone: registry.policy.timeZone },
     key,
     apiUrl,
   });
