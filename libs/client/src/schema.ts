@@ -1389,6 +1389,8 @@ export interface components {
             namePattern: string | null;
             maxKeys: number | null;
             timeZone: string;
+            /** @enum {string} */
+            onLeak: "notify" | "suspend" | "revoke";
             /** Format: duration */
             serveReadsFor: string | null;
         };
@@ -1415,6 +1417,11 @@ export interface components {
             maxKeys?: number | null;
             /** @description IANA name of the zone in which times are told to people. */
             timeZone?: string | null;
+            /**
+             * @description What is done when a key is reported as leaked with its true secret, beside telling the channels. Absent or null: `notify`, which is nothing more.
+             * @enum {string|null}
+             */
+            onLeak?: "notify" | "suspend" | "revoke" | null;
             /**
              * Format: duration
              * @description How long reads go on at a gate that has lost the event store, at most PT15M: for so long a revoked key may read there. null: not at all.
@@ -1444,6 +1451,8 @@ export interface components {
             namePattern: string | null;
             maxKeys: number | null;
             timeZone: string;
+            /** @enum {string} */
+            onLeak: "notify" | "suspend" | "revoke";
             /** Format: duration */
             serveReadsFor: string | null;
             /** @description Only with `dryRun`. */
@@ -8848,7 +8857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. `key-suspended`: The key is suspended. `key-rotating`: The key is rotated already. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];

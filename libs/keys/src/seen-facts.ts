@@ -10,10 +10,10 @@ const IS_SEEN: Readonly<Record<KeyFact['type'], boolean>> = {
   KeyExpired: true,
   KeyRotated: true,
   KeyRevocationProven: false,
+  KeyLeakReported: false,
   KeyExpiryReminded: false,
   KeyRotationReminded: false,
   ReminderSnoozed: false,
-  KeyLeakReported: false,
 };
 
 /** Whether the fact changes what people see of a key. Not so: proofs, reminders, and facts of a later release. */

@@ -37,9 +37,7 @@ export function startWorker(core: Core): void {
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
   const deliver = deliverNotifications(core, queue);
   const reconciler = new Reconciler(
-    [
-      proveRevocations, discardSuccessors, expireKeys, endGraces, remindOwners, verifyProjections, deliver,
-    ], // prettier-ignore
+    [proveRevocations, discardSuccessors, expireKeys, endGraces, remindOwners, verifyProjections, deliver],
     log,
   );
   reconciler.start();
@@ -50,7 +48,9 @@ function deliverNotifications(core: Core, queue: QueuePlace): DeliverNotificatio
   const { eventLog, readModels, settings, log, closers } = core;
   const mailer = mailerOf(settings);
   const requests = new Outgoing(settings.allowPrivateTargets);
-  const send = new SendNotification(eventLog, readModels, subjectKeysAtFirstUse(core), requests, mailer);
+  const send = new SendNotification(
+    eventLog, readModels, subjectKeysAtFirstUse(core), requests, mailer, settings.publicUrl,
+  ); // prettier-ignore
   const deliver = new DeliverNotifications(eventLog, readModels, send, queue, log);
   closers.add('deliver-notifications', () => deliver.close());
   return deliver;
