@@ -110,7 +110,6 @@ describe('the tables of keys and grants', () => {
           generated: _born,
           expiredAt: _at,
           proven: _proof,
-          leak: _leak,
           reminders: _said,
           snoozedUntil: _until,
           leak: _leak,
