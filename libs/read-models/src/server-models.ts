@@ -4,6 +4,7 @@ import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
 import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
+import { reservationTable } from './reservation-table.js';
 import { registryTable } from './registry-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
@@ -12,6 +13,7 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  reservationTable,
   grantTable,
 ];
 
@@ -21,7 +23,13 @@ export function serverModelFile(dataDir: string): string {
 }
 
 /** What a node keeps that has no gate: no hash of any secret. */
-export const API_PROJECTIONS: readonly Projection[] = [registryTable, memberTable, keyTable, reminderTable];
+export const API_PROJECTIONS: readonly Projection[] = [
+  registryTable,
+  memberTable,
+  keyTable,
+  reminderTable,
+  reservationTable,
+];
 
 export function apiModelFile(dataDir: string): string {
   return join(dataDir, 'read-models', 'api.sqlite');

@@ -4,6 +4,7 @@ import { DiscardSuccessors } from './discard-successors.js';
 import { EndGraces } from './end-graces.js';
 import { ExpireKeys } from './expire-keys.js';
 import { ProveRevocations } from './prove-revocations.js';
+import { ReleaseReservations } from './release-reservations.js';
 import { RemindOwners } from './remind-owners.js';
 import { Reconciler } from './reconciler.js';
 import { VerifyProjections } from './verify-projections.js';
@@ -24,13 +25,22 @@ export function startWorker(core: Core): void {
   const remindOwners = new RemindOwners(eventLog, readModels, queue, log);
   closers.add('remind-owners', () => remindOwners.close());
   const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
+  const releaseReservations = new ReleaseReservations(eventLog, readModels, log);
   const { logId } = installation;
   const models = { file: readModels.database.file, logId, log: eventLog, projections };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
   closers.add('verify-projections', () => verifyProjections.close());
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
   const reconciler = new Reconciler(
-    [proveRevocations, discardSuccessors, expireKeys, endGraces, remindOwners, verifyProjections],
+    [
+      proveRevocations,
+      discardSuccessors,
+      releaseReservations,
+      expireKeys,
+      endGraces,
+      remindOwners,
+      verifyProjections,
+    ],
     log,
   );
   reconciler.start();
