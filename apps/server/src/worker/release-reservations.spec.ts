@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eraseUser, registerUser, users } from '#libs/identity';
 import { createLog } from '#libs/platform';
+import { reservationTable, type ReadModels } from '#libs/read-models';
 import {
   addHost,
   createRegistry,
@@ -11,6 +12,7 @@ import {
   reserve,
   slugs,
 } from '#libs/registries';
+import { Database } from '#libs/sqlite';
 import { ReleaseReservations } from './release-reservations.js';
 import { WorkerFixture } from './testing/worker-fixture.js';
 
@@ -83,5 +85,18 @@ describe('a name that its holder does not use', () => {
     await worker.reconcile();
     expect(await isTaken('email', 'index-usr_kept')).toBe(true);
     expect(await isTaken('email', 'index-usr_erased')).toBe(false);
+  });
+
+  it('is not what the tables alone say while they are behind the log', async () => {
+    await take('slug', 'busy', 'reg_b', OLD_MS);
+    const behind = new Database(':memory:');
+    behind.exec(reservationTable.schema + reservationTable.indexes);
+    for (const fact of await fixture.log.readStream('slug-busy')) reservationTable.apply(behind, fact);
+    const data = { at: fixture.ago(0), slug: 'busy', name: 'x', plan: 'free', createdBy: 'usr_a' } as const;
+    await fixture.log.create(registries, 'reg_b', createRegistry(data, []), fixture.context());
+    const tables = { database: behind } as unknown as ReadModels;
+    await new ReleaseReservations(fixture.log, tables, createLog('fatal')).reconcile();
+    expect((await fixture.log.readStream('slug-busy')).map(({ type }) => type)).toEqual(['Reserved']);
+    behind.close();
   });
 });

@@ -83,8 +83,7 @@ export class NaiveAccess {
     if (key.state === 'expired') return { verdict: 'expired' };
     const now = Math.max(clock, this.newest);
     const grace = key.graceEndsAt ?? Infinity;
-    if (grace <= now && grace < (key.expiresAt ?? Infinity))
-      return { verdict: 'revoked' };
+    if (grace <= now && grace < (key.expiresAt ?? Infinity)) return { verdict: 'revoked' };
     if (key.expiresAt !== null && key.expiresAt <= now) return { verdict: 'expired' };
     if (key.state === 'suspended') return { verdict: 'suspended' };
     const allowed = this.registries.get(key.registry)?.allowedNetworks ?? [];
