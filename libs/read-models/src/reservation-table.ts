@@ -25,12 +25,12 @@ export const reservationTable: Projection = {
   name: 'reservations',
   version: 1,
   categories: [...NAME_KINDS, 'registry', 'user'],
-  // `unused_since` is NULL while the holder uses the name.
+  // A row is there while somebody holds the name or uses it. `unused_since`: somebody holds it who does not use it.
   schema: `
     CREATE TABLE reservations (
-      kind TEXT NOT NULL, name TEXT NOT NULL, holder TEXT NOT NULL, unused_since TEXT, PRIMARY KEY (kind, name)
+      kind TEXT NOT NULL, name TEXT NOT NULL, holder TEXT, used_by TEXT, unused_since TEXT, PRIMARY KEY (kind, name)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX reservations_by_holder ON reservations (holder);`,
+    CREATE INDEX reservations_by_user ON reservations (used_by) WHERE used_by IS NOT NULL;`,
   indexes: `
     CREATE INDEX IF NOT EXISTS reservations_unused ON reservations (unused_since) WHERE unused_since IS NOT NULL;`,
   apply(database, event) {
@@ -50,41 +50,45 @@ export function unusedReservations(database: Database, before: string, limit: nu
   }));
 }
 
-/** A name that its holder takes anew while it uses it stays used. */
 function applyOfName(database: Database, event: RecordedFact): void {
-  const { category, id } = event;
   const { type, data } = event as unknown as ReservationFact;
-  if (type === 'Released')
-    database.run('DELETE FROM reservations WHERE kind = ? AND name = ?', [category, id]);
-  if (type !== 'Reserved') return;
-  database.run(
-    `INSERT INTO reservations (kind, name, holder, unused_since) VALUES (?, ?, ?, ?)
-     ON CONFLICT (kind, name) DO UPDATE SET unused_since = iif(holder = excluded.holder AND unused_since IS NULL, NULL, excluded.unused_since),
-       holder = excluded.holder`,
-    [category, id, data.by, data.at],
-  );
+  const holder = type === 'Reserved' ? data.by : null;
+  if (type === 'Reserved' || type === 'Released')
+    write(database, event.category, event.id, { holder }, data.at);
 }
 
 function applyOfRegistry(database: Database, id: string, { type, data }: RegistryFact): void {
-  if (type === 'RegistryCreated') used(database, 'slug', data.slug, id);
-  else if (type === 'HostAdded') used(database, 'host', data.host, id);
-  else if (type === 'HostRemoved') {
-    const sql = `UPDATE reservations SET unused_since = ? WHERE kind = 'host' AND name = ? AND holder = ?`;
-    database.run(sql, [data.at, data.host, id]);
-  }
+  if (type === 'RegistryCreated') write(database, 'slug', data.slug, { used_by: id }, data.at);
+  else if (type === 'HostAdded') write(database, 'host', data.host, { used_by: id }, data.at);
+  else if (type === 'HostRemoved') write(database, 'host', data.host, { used_by: null }, data.at);
 }
 
 function applyOfUser(database: Database, id: string, { type, data }: UserFact): void {
-  if (type === 'UserRegistered') used(database, 'email', data.emailIndex, id);
-  else if (type === 'UserErased') {
-    database.run(`UPDATE reservations SET unused_since = ? WHERE kind = 'email' AND holder = ?`, [
-      data.at,
-      id,
-    ]);
-  }
+  if (type === 'UserRegistered') write(database, 'email', data.emailIndex, { used_by: id }, data.at);
+  if (type !== 'UserErased') return;
+  const emails = database.all(`SELECT name FROM reservations WHERE kind = 'email' AND used_by = ?`, [id]);
+  for (const { name } of emails) write(database, 'email', name as string, { used_by: null }, data.at);
 }
 
-function used(database: Database, kind: NameKind, name: string, holder: string): void {
-  const sql = 'UPDATE reservations SET unused_since = NULL WHERE kind = ? AND name = ? AND holder = ?';
-  database.run(sql, [kind, name, holder]);
+/** Who holds the name from `at` on, or who uses it; null: nobody. */
+function write(
+  database: Database,
+  kind: string,
+  name: string,
+  change: { readonly holder: string | null } | { readonly used_by: string | null },
+  at: string,
+): void {
+  const [[column, value]] = Object.entries(change) as [[string, string | null]];
+  database.run(
+    `INSERT INTO reservations (kind, name, ${column}) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET ${column} = excluded.${column}`,
+    [kind, name, value],
+  );
+  database.run(
+    `UPDATE reservations SET unused_since = iif(holder IS NULL OR holder IS used_by, NULL, ?) WHERE kind = ? AND name = ?`,
+    [at, kind, name],
+  );
+  database.run(
+    'DELETE FROM reservations WHERE kind = ? AND name = ? AND holder IS NULL AND used_by IS NULL',
+    [kind, name],
+  );
 }
