@@ -4,7 +4,7 @@ import { createLog } from '#libs/platform';
 import { keyTable, unlinkedSuccessors, type ReadModels } from '#libs/read-models';
 import { Database } from '#libs/sqlite';
 import { DiscardSuccessors } from './discard-successors.js';
-import { REGISTRY, WorkerFixture } from './testing/worker-fixture.js';
+import { REGISTRY, WorkerFixture } from '../../../../test/support/worker-fixture.js';
 
 let fixture: WorkerFixture;
 beforeAll(async () => {

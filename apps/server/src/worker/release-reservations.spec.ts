@@ -14,7 +14,7 @@ import {
 } from '#libs/registries';
 import { Database } from '#libs/sqlite';
 import { ReleaseReservations } from './release-reservations.js';
-import { WorkerFixture } from './testing/worker-fixture.js';
+import { WorkerFixture } from '../../../../test/support/worker-fixture.js';
 
 const [OLD_MS, YOUNG_MS] = [61_000, 50_000];
 let fixture: WorkerFixture;
