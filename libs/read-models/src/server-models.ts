@@ -5,6 +5,7 @@ import { memberTable } from './member-table.js';
 import { notificationTable } from './notification-table.js';
 import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
+import { reservationTable } from './reservation-table.js';
 import { registryTable } from './registry-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
@@ -13,6 +14,7 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  reservationTable,
   grantTable,
   notificationTable,
 ];
@@ -29,6 +31,7 @@ export const API_PROJECTIONS: readonly Projection[] = [
   keyTable,
   reminderTable,
   notificationTable,
+  reservationTable,
 ];
 
 export function apiModelFile(dataDir: string): string {

@@ -9,6 +9,7 @@ import { EndGraces } from './end-graces.js';
 import { ExpireKeys } from './expire-keys.js';
 import { mailerOf } from './mailer.js';
 import { ProveRevocations } from './prove-revocations.js';
+import { ReleaseReservations } from './release-reservations.js';
 import { RemindOwners } from './remind-owners.js';
 import { Reconciler } from './reconciler.js';
 import { SendNotification } from './send-notification.js';
@@ -30,6 +31,7 @@ export function startWorker(core: Core): void {
   const remindOwners = new RemindOwners(eventLog, readModels, queue, log);
   closers.add('remind-owners', () => remindOwners.close());
   const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
+  const releaseReservations = new ReleaseReservations(eventLog, readModels, log);
   const { logId } = installation;
   const models = { file: readModels.database.file, logId, log: eventLog, projections };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
@@ -37,7 +39,9 @@ export function startWorker(core: Core): void {
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
   const deliver = deliverNotifications(core, queue);
   const reconciler = new Reconciler(
-    [proveRevocations, discardSuccessors, expireKeys, endGraces, remindOwners, verifyProjections, deliver],
+    [
+      proveRevocations, discardSuccessors, releaseReservations, expireKeys, endGraces, remindOwners, verifyProjections, deliver,
+    ], // prettier-ignore
     log,
   );
   reconciler.start();
