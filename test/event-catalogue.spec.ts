@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { AccessModel } from '#libs/access';
+import { alerts } from '#libs/alerts';
 import { catalogue, eventsPage } from '#libs/catalogue';
 import { installation } from '#libs/event-store';
 import { administrators, users } from '#libs/identity';
@@ -35,7 +36,7 @@ const versions = catalogue.types.flatMap(({ type, version }) =>
 );
 
 const kinds = Object.fromEntries(
-  [installation, slugs, hosts, registries, keys, leases, users, administrators, subjects, usage].map(
+  [installation, slugs, hosts, registries, keys, leases, users, administrators, subjects, usage, alerts].map(
     (kind) => [kind.category, kind],
   ),
 ) as unknown as Record<string, StreamKind<unknown, Fact>>;
@@ -66,6 +67,9 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   AccessTokenIssued: ['UserRegistered'],
   AccessTokenRevoked: ['UserRegistered', 'AccessTokenIssued'],
   AdministratorWithdrawn: ['AdministratorGranted'],
+  AlertRepeated: ['AlertRaised'],
+  AlertAcknowledged: ['AlertRaised'],
+  AlertResolved: ['AlertRaised'],
 };
 
 function recorded(file: string, position = 1n): RecordedFact {

@@ -6,7 +6,7 @@ import type { RuleName } from './rules.js';
 import type { RefusedUse } from './usage-input.js';
 
 /** A place with fewer points is where the key may well be used: its pods retry a change that somebody made. */
-export const STRANGE_PLACE_POINTS = 3;
+const STRANGE_PLACE_POINTS = 2;
 
 /** A refusal of a request that named the key. */
 export function judgeRefusal(judgement: Judgement, refused: RefusedUse): void {
@@ -33,7 +33,7 @@ function judgeBurst(judgement: Judgement, refused: RefusedUse): void {
   const news = state.places.assess(place, settings, peers.know(place.asn, judgement.key, time));
   const isInEpisode = state.episode !== undefined && !state.episode.isOver(time) && state.episode.isAt(place);
   if (!isInEpisode && news.points < STRANGE_PLACE_POINTS) return;
-  if (!isInEpisode) openEpisode(judgement, place, news.points);
+  if (!isInEpisode) openEpisode(judgement, place, news);
   const votes: Vote[] = ['wasRefused'];
   noteVotes(judgement, votes);
   judgeEpisode(judgement);

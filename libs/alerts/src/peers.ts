@@ -6,29 +6,33 @@ const SETTLED_DAYS = 3;
 /** What was not used for so long is new again. */
 const FORGOTTEN_DAYS = 60;
 
-/** By operator: the first key that used it, another one, the first day and the last. */
-type Operator = [asn: number, key: string, another: string | null, firstDay: number, lastDay: number];
+/** So many keys that come from a new operator have moved there together: a thief has one. */
+const KEYS_MOVING = 3;
+
+/** By operator: the first keys that used it, the first day and the last. */
+type Operator = [asn: number, keys: string[], firstDay: number, lastDay: number];
 
 /** From which operators the keys of a registry are used: what is new to one key may be the habit of its registry. */
 export class Peers {
   readonly #operators = new Map<number, Operator>();
 
   constructor(snapshot: PeersSnapshot = []) {
-    for (const operator of snapshot) this.#operators.set(operator[0], [...operator]);
+    for (const operator of snapshot) this.#operators.set(operator[0], copyOf(operator));
   }
 
   snapshot(): PeersSnapshot {
-    return [...this.#operators.values()].map((operator) => [...operator]);
+    return [...this.#operators.values()].map(copyOf);
   }
 
-  /** Whether another key than this one has been used from there for some days. */
+  /** Whether another key than this one has been used from there for some days, or several others at all. */
   know(asn: number | null, key: string, time: number): boolean {
     const operator = asn === null ? undefined : this.#operators.get(asn);
     if (!operator) return false;
-    const [, first, another, firstDay, lastDay] = operator;
-    const isOfOthers = first !== key || another !== null;
+    const [, keys, firstDay, lastDay] = operator;
+    const others = keys.includes(key) ? keys.length - 1 : keys.length;
     const day = Math.floor(time / DAY_MS);
-    return isOfOthers && lastDay - firstDay >= SETTLED_DAYS && day - lastDay < FORGOTTEN_DAYS;
+    const isSettled = lastDay - firstDay >= SETTLED_DAYS && day - lastDay < FORGOTTEN_DAYS;
+    return others >= KEYS_MOVING - 1 || (others > 0 && isSettled);
   }
 
   see(asn: number | null, key: string, time: number): void {
@@ -37,18 +41,23 @@ export class Peers {
     const operator = this.#operators.get(asn);
     if (!operator) {
       this.#makeRoom();
-      this.#operators.set(asn, [asn, key, null, day, day]);
+      this.#operators.set(asn, [asn, [key], day, day]);
       return;
     }
-    if (operator[2] === null && operator[1] !== key) operator[2] = key;
-    if (day > operator[4]) operator[4] = day;
+    const keys = operator[1];
+    if (keys.length < KEYS_MOVING && !keys.includes(key)) keys.push(key);
+    if (day > operator[3]) operator[3] = day;
   }
 
   #makeRoom(): void {
     if (this.#operators.size < OPERATORS_KEPT) return;
-    const [oldest] = [...this.#operators.values()].sort((a, b) => a[4] - b[4]);
+    const [oldest] = [...this.#operators.values()].sort((a, b) => a[3] - b[3]);
     this.#operators.delete(oldest![0]);
   }
 }
 
 export type PeersSnapshot = Operator[];
+
+function copyOf([asn, keys, firstDay, lastDay]: Operator): Operator {
+  return [asn, [...keys], firstDay, lastDay];
+}

@@ -1,4 +1,4 @@
-import { addDistinct, countDistinct, DISTINCT_SET_BYTES, hash32, joinDistinct } from '#libs/kernel';
+import { countDistinct, DISTINCT_SET_BYTES, distinctBit, hasBit, joinDistinct, setBit } from '#libs/kernel';
 
 const SLOT_MS = 300_000;
 const HOUR_MS = 3_600_000;
@@ -9,7 +9,6 @@ const TELLING_MAX = 150;
 const PEAK_KEPT_A_DAY = 0.98;
 /** Days over which the rate of new repositories is remembered. */
 const RATE_DAYS = 30;
-const BITS = DISTINCT_SET_BYTES * 8;
 
 /** Which repositories a key reaches: all so far, those of this hour, and those of the last ten minutes. */
 export class RepositoryMemory {
@@ -61,9 +60,14 @@ export class RepositoryMemory {
     return countDistinct(both);
   }
 
+  /** Whether a new one is likely to be seen as new: of hundreds, many look like one that is known. */
+  get isTelling(): boolean {
+    return this.#known < TELLING_MAX;
+  }
+
   /** How often the key meets new ones is part of what a new one says. */
   get meetsNewOnesRarely(): boolean {
-    return this.#known < TELLING_MAX && this.#newDays < 2;
+    return this.isTelling && this.#newDays < 2;
   }
 
   advance(time: number): void {
@@ -89,10 +93,9 @@ export class RepositoryMemory {
   see(names: readonly { readonly name: string }[], set: string | null): number {
     let newcomers = 0;
     for (const { name } of names) {
-      if (!has(this.#all, name)) newcomers += 1;
-      addDistinct(this.#all, name);
-      addDistinct(this.#hour, name);
-      addDistinct(this.#slot, name);
+      const bit = distinctBit(name);
+      if (!hasBit(this.#all, bit)) newcomers += 1;
+      for (const set of [this.#all, this.#hour, this.#slot]) setBit(set, bit);
     }
     if (set !== null) this.#join(Buffer.from(set, 'base64'));
     if (newcomers > 0) {
@@ -117,8 +120,3 @@ export type RepositoryMemorySnapshot = [
   newDays: number,
   isNewDay: number,
 ];
-
-function has(set: Uint8Array, name: string): boolean {
-  const bit = hash32(name) % BITS;
-  return (set[bit >> 3]! & (1 << (bit & 7))) !== 0;
-}

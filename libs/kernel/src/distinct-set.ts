@@ -21,9 +21,21 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-export function addDistinct(set: Uint8Array, name: string): void {
-  const bit = hash32(name) % BITS;
+/** The bit that a name sets: for who asks and adds the same name in several sets. */
+export function distinctBit(name: string): number {
+  return hash32(name) % BITS;
+}
+
+export function hasBit(set: Uint8Array, bit: number): boolean {
+  return (set[bit >> 3]! & (1 << (bit & 7))) !== 0;
+}
+
+export function setBit(set: Uint8Array, bit: number): void {
   set[bit >> 3]! |= 1 << (bit & 7);
+}
+
+export function addDistinct(set: Uint8Array, name: string): void {
+  setBit(set, distinctBit(name));
 }
 
 /** `set` then has what `other` has, too. */
