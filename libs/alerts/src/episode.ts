@@ -2,7 +2,7 @@ import type { Place } from './place-news.js';
 
 /** What else speaks for a stranger, and how many points of evidence that is. */
 export const VOTES = {
-  writes: 1,
+  writes: 2.5,
   deletes: 1.5,
   newClient: 5,
   newRepository: 5,

@@ -36,7 +36,9 @@ const ALPHA_EXTRAORDINARY = 1e-6;
 const PEAKS_UNUSUAL = 1.25;
 const PEAKS_EXTRAORDINARY = 5;
 const PEAKS_WHERE_MIX_CHANGES = 3;
-const PEAKS_WHERE_MIX_STAYS = 8;
+const PEAKS_WHERE_MIX_STAYS = 10;
+/** Sizes of images vary more than their number. */
+const PEAKS_OF_BYTES = 8;
 /** The mix has changed when one has grown this many times as much as the other. */
 const MIX_CHANGE = 2.5;
 
@@ -124,6 +126,12 @@ export class HourlyProfile {
     return chance <= ALPHA_UNUSUAL ? 'unusual' : 'usual';
   }
 
+  /** How likely the current hour's count or a higher one is at this hour of the week; 1 before anything was learned. */
+  chance(metric: Metric): number {
+    const index = METRICS.indexOf(metric);
+    return this.#sum(index, PEAK) === 0 ? 1 : this.#chance(index, this.#now[index]!);
+  }
+
   /** Whether the key was never used at this hour of the week, nor near it on any day. Says no in the first four weeks. */
   isStrangeHour(): boolean {
     if (this.#hour - this.#firstHour < 4 * HOURS_OF_WEEK) return false;
@@ -140,6 +148,7 @@ export class HourlyProfile {
   #peaksNeeded(index: number): number {
     // Pushes and pulls are the first two.
     const other = index === 0 ? 1 : 0;
+    if (METRICS[index] === 'bytes') return PEAKS_OF_BYTES;
     if (index > 1 || this.#sum(other, PEAK) < 1 || this.#sum(index, PEAK) < 1) return PEAKS_EXTRAORDINARY;
     const [growth, otherGrowth] = [index, other].map((one) => this.#now[one]! / this.#sum(one, PEAK)) as [
       number,

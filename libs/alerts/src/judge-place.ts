@@ -1,6 +1,6 @@
 import { Episode, EPISODE_MS, MEANWHILE_MS, OTHER_PLACES, VOTES, type Vote } from './episode.js';
 import { rounded, type Judgement } from './judgement.js';
-import type { Place, PlaceNews } from './place-news.js';
+import { newsToRegistry, type Place, type PlaceNews } from './place-news.js';
 import type { RuleName } from './rules.js';
 import type { UsagePlace } from './usage-input.js';
 
@@ -13,9 +13,11 @@ const PLACE_CHANGE_POINTS = 1.5;
 export function judgePlace(judgement: Judgement, place: UsagePlace): void {
   const { state, settings, peers, key, time } = judgement;
   const { places } = state;
-  const news = places.assess(place, settings, peers.know(place.asn, key, time));
-  const isJudged = judgement.hasLearned || settings.declaresPlaces;
-  if (isJudged && news.points > 0) {
+  const hasHabits = judgement.hasLearned || settings.declaresPlaces;
+  const news = hasHabits
+    ? places.assess(place, settings, peers.know(place.asn, key, time))
+    : newsToRegistry(place, peers.strangeness(place, time));
+  if (news.points > 0) {
     const speed = news.country ? places.speed(place, time) : 0;
     const travels = speed > judgement.threshold('impossible-travel');
     tellNews(judgement, place, news, travels ? speed : 0);
@@ -24,7 +26,7 @@ export function judgePlace(judgement: Judgement, place: UsagePlace): void {
   }
   noteEpisode(judgement, place);
   places.see(place, time);
-  peers.see(place.asn, key, time);
+  peers.see(place, key, time);
 }
 
 /** The episode of the strangest place stays; one that is over makes room. */

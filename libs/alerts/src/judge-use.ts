@@ -14,6 +14,8 @@ const MIB = 2 ** 20;
 const MIB_PER_GIB = 1024;
 /** More different repositories than this many times the most of the last weeks are an enumeration, above the threshold. */
 const ENUMERATION_PEAKS = 2;
+/** … and this many times as many where the key used most of them before. */
+const KNOWN_ENUMERATION = 2;
 /** A new program says something for a key that meets one rarely. */
 const TELLING_WEIGHT = 0.5;
 
@@ -33,7 +35,7 @@ export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   const newcomers = state.repositories.see(use.repositories, use.repositorySet);
   const isStrange = isMostlyStrange(judgement, use);
   if (isStrange) state.episode!.newRepositories += newcomers;
-  if (newcomers > 0 && tellsOfStranger(state)) votes.push('newRepository');
+  if (newcomers > 0 && judgement.hasLearned && tellsOfStranger(state)) votes.push('newRepository');
   count(judgement, use);
   const isEnumeration = judgeEnumeration(judgement, votes);
   const beyond = judgeVolumes(judgement, votes);
@@ -86,7 +88,11 @@ function judgeEnumeration(judgement: Judgement, votes: Vote[]): boolean {
   const { repositories } = judgement.state;
   const threshold = judgement.threshold('enumeration');
   if (!judgement.hasLearned || repositories.inThisHour < threshold) return false;
-  if (repositories.inTenMinutes < Math.max(threshold, ENUMERATION_PEAKS * repositories.peak)) return false;
+  const { inTenMinutes, newInTenMinutes, peak } = repositories;
+  const isMostlyNew = 2 * newInTenMinutes >= inTenMinutes;
+  // Who goes through what the key has always used may be setting up a cluster anew.
+  const times = isMostlyNew ? 1 : KNOWN_ENUMERATION;
+  if (inTenMinutes < times * Math.max(threshold, ENUMERATION_PEAKS * peak)) return false;
   votes.push('enumerates');
   return true;
 }
@@ -123,7 +129,7 @@ function isMostlyStrange({ state }: Judgement, { places }: RecordedUse): boolean
 function tellEnumeration(judgement: Judgement): void {
   const { repositories } = judgement.state;
   judgement.fire('enumeration', () => ({
-    evidence: { repositoriesInTenMinutes: repositories.inTenMinutes },
+    evidence: { repositoriesInTenMinutes: repositories.inTenMinutes, newOnes: repositories.newInTenMinutes },
     baseline: { mostInTenMinutes: rounded(repositories.peak), repositoriesKnown: repositories.known },
   }));
 }

@@ -38,6 +38,13 @@ const SURPRISE_FULL_BITS = 5;
 
 export const NOTHING_NEW: PlaceNews = { points: 0, country: false, asn: false, network: false };
 
+/** What is new about a place for a key without habits: what is new to its registry. */
+export function newsToRegistry({ network }: Place, strangeness: { country: number; asn: number }): PlaceNews {
+  const countryShare = isIpv6(network) ? IPV6_COUNTRY_SHARE : 1;
+  const points = COUNTRY_POINTS * strangeness.country * countryShare + ASN_POINTS * strangeness.asn;
+  return { points, country: strangeness.country > 0, asn: strangeness.asn > 0, network: points > 0 };
+}
+
 /** The places of a key. */
 export class KnownPlaces {
   readonly #countries: KnownValues;

@@ -1,4 +1,12 @@
-import { countDistinct, DISTINCT_SET_BYTES, distinctBit, hasBit, joinDistinct, setBit } from '#libs/kernel';
+import {
+  countDistinct,
+  countNew,
+  DISTINCT_SET_BYTES,
+  distinctBit,
+  hasBit,
+  joinDistinct,
+  setBit,
+} from '#libs/kernel';
 
 const SLOT_MS = 300_000;
 const HOUR_MS = 3_600_000;
@@ -23,22 +31,34 @@ export class RepositoryMemory {
   /** Days with new repositories, fading. */
   #newDays: number;
   #isNewDay: boolean;
+  /** New ones in this and the last slot. */
+  #newInSlot: number;
+  #newInLastSlot: number;
   /** Follows from #all. */
   #known: number;
 
   constructor(snapshot?: RepositoryMemorySnapshot) {
-    const [sets, time, peak, newDays, isNewDay] = snapshot ?? ['', 0, 0, 0, 0];
+    const [sets, time, peak, newDays, isNewDay, ...news] = snapshot ?? ['', 0, 0, 0, 0, 0, 0];
     const bytes = new Uint8Array(4 * DISTINCT_SET_BYTES);
     bytes.set(Buffer.from(sets, 'base64'));
     const set = (at: number) => bytes.slice(at * DISTINCT_SET_BYTES, (at + 1) * DISTINCT_SET_BYTES);
     [this.#all, this.#hour, this.#slot, this.#lastSlot] = [set(0), set(1), set(2), set(3)];
     [this.#time, this.#peak, this.#newDays, this.#isNewDay] = [time, peak, newDays, isNewDay === 1];
+    [this.#newInSlot, this.#newInLastSlot] = news;
     this.#known = countDistinct(this.#all);
   }
 
   snapshot(): RepositoryMemorySnapshot {
     const sets = Buffer.concat([this.#all, this.#hour, this.#slot, this.#lastSlot]).toString('base64');
-    return [sets, this.#time, this.#peak, this.#newDays, this.#isNewDay ? 1 : 0];
+    return [
+      sets,
+      this.#time,
+      this.#peak,
+      this.#newDays,
+      this.#isNewDay ? 1 : 0,
+      this.#newInSlot,
+      this.#newInLastSlot,
+    ];
   }
 
   get known(): number {
@@ -60,6 +80,11 @@ export class RepositoryMemory {
     return countDistinct(both);
   }
 
+  /** How many of those were new to the key. */
+  get newInTenMinutes(): number {
+    return this.#newInSlot + this.#newInLastSlot;
+  }
+
   /** Whether a new one is likely to be seen as new: of hundreds, many look like one that is known. */
   get isTelling(): boolean {
     return this.#known < TELLING_MAX;
@@ -77,6 +102,8 @@ export class RepositoryMemory {
     const days = Math.floor(slot / DAY_MS) - Math.floor(this.#time / DAY_MS);
     if (days > 0 && this.#time > 0) this.#passDays(days);
     if (Math.floor(slot / HOUR_MS) > Math.floor(this.#time / HOUR_MS)) this.#hour.fill(0);
+    this.#newInLastSlot = slot - this.#time === SLOT_MS ? this.#newInSlot : 0;
+    this.#newInSlot = 0;
     this.#lastSlot = slot - this.#time === SLOT_MS ? this.#slot : new Uint8Array(DISTINCT_SET_BYTES);
     this.#slot = new Uint8Array(DISTINCT_SET_BYTES);
     this.#time = slot;
@@ -97,10 +124,15 @@ export class RepositoryMemory {
       if (!hasBit(this.#all, bit)) newcomers += 1;
       for (const set of [this.#all, this.#hour, this.#slot]) setBit(set, bit);
     }
-    if (set !== null) this.#join(Buffer.from(set, 'base64'));
+    if (set !== null) {
+      const all = Buffer.from(set, 'base64');
+      newcomers += countNew(all, this.#all);
+      this.#join(all);
+    }
     if (newcomers > 0) {
       this.#known = countDistinct(this.#all);
       this.#isNewDay = true;
+      this.#newInSlot += newcomers;
     }
     return newcomers;
   }
@@ -109,7 +141,6 @@ export class RepositoryMemory {
     joinDistinct(this.#all, set);
     joinDistinct(this.#hour, set);
     joinDistinct(this.#slot, set);
-    this.#known = countDistinct(this.#all);
   }
 }
 
@@ -119,4 +150,6 @@ export type RepositoryMemorySnapshot = [
   peak: number,
   newDays: number,
   isNewDay: number,
+  newInSlot: number,
+  newInLastSlot: number,
 ];

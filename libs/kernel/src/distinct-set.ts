@@ -43,11 +43,19 @@ export function joinDistinct(set: Uint8Array, other: Uint8Array): void {
   for (let at = 0; at < DISTINCT_SET_BYTES; at += 1) set[at]! |= other[at] ?? 0;
 }
 
+/** How many of the bits are set of which `known` has none: about as many names are new. */
+export function countNew(set: Uint8Array, known: Uint8Array): number {
+  let bits = 0;
+  for (let at = 0; at < DISTINCT_SET_BYTES; at += 1) {
+    for (let rest = set[at]! & ~known[at]!; rest !== 0; rest &= rest - 1) bits += 1;
+  }
+  return bits;
+}
+
+const EMPTY = new Uint8Array(DISTINCT_SET_BYTES);
+
 /** About how many names, rounded; exact for very few. */
 export function countDistinct(set: Uint8Array): number {
-  let clear = BITS;
-  for (const byte of set) {
-    for (let rest = byte; rest !== 0; rest &= rest - 1) clear -= 1;
-  }
+  const clear = BITS - countNew(set, EMPTY);
   return clear === 0 ? DISTINCT_MAX : Math.round(BITS * Math.log(BITS / clear));
 }
