@@ -5,7 +5,7 @@ export type Metric = (typeof METRICS)[number];
 /** Metrics with a profile by hour of the week; deletes are too rare for one and are compared with their peak alone. */
 const PROFILED = 4;
 const HOUR_MS = 3_600_000;
-export const HOURS_OF_WEEK = 168;
+const HOURS_OF_WEEK = 168;
 /** 1970-01-01 was a Thursday: hours from Monday 00:00 UTC to it. */
 const EPOCH_HOUR_OF_WEEK = 72;
 /** A week never counts for less than this in the mean of its hour: about the last six weeks matter. */

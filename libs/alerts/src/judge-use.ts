@@ -16,6 +16,8 @@ const MIB_PER_GIB = 1024;
 const ENUMERATION_PEAKS = 2;
 /** … and this many times as many where the key used most of them before. */
 const KNOWN_ENUMERATION = 2;
+/** Among more requests than these a single new repository says nothing. */
+const REQUESTS_EARLY_MAX = 30;
 /** A new program says something for a key that meets one rarely. */
 const TELLING_WEIGHT = 0.5;
 
@@ -35,7 +37,7 @@ export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   const newcomers = state.repositories.see(use.repositories, use.repositorySet);
   const isStrange = isMostlyStrange(judgement, use);
   if (isStrange) state.episode!.newRepositories += newcomers;
-  if (newcomers > 0 && judgement.hasLearned && tellsOfStranger(state)) votes.push('newRepository');
+  if (newcomers > 0 && state.activeDays > 1 && tellsOfStranger(state)) votes.push('newRepository');
   count(judgement, use);
   const isEnumeration = judgeEnumeration(judgement, votes);
   const beyond = judgeVolumes(judgement, votes);
@@ -47,10 +49,11 @@ export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   if (!isUnexpected) for (const metric of beyond) tellVolume(judgement, metric);
 }
 
-/** A new repository says something of a key that meets one rarely, and several in one episode of any. */
+/** Several new repositories in one episode say something, and a single one among few requests of a key that meets one rarely. */
 function tellsOfStranger({ repositories, episode }: KeyState): boolean {
-  const isSeveral = (episode?.newRepositories ?? 0) >= NEW_REPOSITORIES && repositories.isTelling;
-  return repositories.meetsNewOnesRarely || isSeveral;
+  if (!episode || !repositories.isTelling) return false;
+  const isEarly = episode.pulls + episode.pushes <= REQUESTS_EARLY_MAX;
+  return episode.newRepositories >= NEW_REPOSITORIES || (repositories.meetsNewOnesRarely && isEarly);
 }
 
 function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, votes: Vote[]): void {
@@ -59,8 +62,9 @@ function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, vo
   for (const { client } of clients) {
     const weight = weightOf(state.clients);
     const isNew = state.clients.see(hash32(client), day);
-    if (!isNew || weight < TELLING_WEIGHT || !judgement.hasLearned) continue;
+    if (!isNew || weight < TELLING_WEIGHT || state.activeDays <= 1) continue;
     votes.push('newClient');
+    if (!judgement.hasLearned) continue;
     judgement.fire('new-client', () => ({
       evidence: { client, country: places[0]?.country ?? null, network: places[0]?.network ?? null },
       baseline: { clientsKnown: state.clients.size - 1 },

@@ -10,7 +10,7 @@ export interface Place {
   readonly asn: number | null;
 }
 
-/** What is new about a place, and how many points of evidence that is: 0 to POINTS_MAX. */
+/** What is new about a place, and how many points of evidence that is: 0 to UNDECLARED_POINTS. */
 export interface PlaceNews {
   readonly points: number;
   readonly country: boolean;
@@ -27,7 +27,6 @@ const ASN_POINTS = 4.5;
 const NETWORK_POINTS = 1.5;
 /** A use outside what was declared says more than any habit. */
 const UNDECLARED_POINTS = 10;
-export const POINTS_MAX = UNDECLARED_POINTS;
 /** Countries of IPv6 addresses agree between databases in a third to two thirds of cases. */
 const IPV6_COUNTRY_SHARE = 0.25;
 /** Other keys of the registry are used from this operator. */
@@ -36,7 +35,7 @@ const PEERS_SHARE = 0.5;
 const SURPRISE_NONE_BITS = 1;
 const SURPRISE_FULL_BITS = 5;
 
-export const NOTHING_NEW: PlaceNews = { points: 0, country: false, asn: false, network: false };
+const NOTHING_NEW: PlaceNews = { points: 0, country: false, asn: false, network: false };
 
 /** What is new about a place for a key without habits: what is new to its registry. */
 export function newsToRegistry({ network }: Place, strangeness: { country: number; asn: number }): PlaceNews {
