@@ -12,10 +12,8 @@ const DAY_MS = 86_400_000;
 const LONG_PAUSE_MS = 7 * DAY_MS;
 const MIB = 2 ** 20;
 const MIB_PER_GIB = 1024;
-/** More different repositories than this many times the most of the last weeks are an enumeration, above the threshold. */
-const ENUMERATION_PEAKS = 2;
-/** … and this many times as many where the key used most of them before. */
-const KNOWN_ENUMERATION = 2;
+/** An enumeration is this many times the most repositories that the key reached in ten minutes in the last weeks. */
+const ENUMERATION_PEAKS = 1.5;
 /** Among more requests than these a single new repository says nothing. */
 const REQUESTS_EARLY_MAX = 30;
 /** A new program says something for a key that meets one rarely. */
@@ -88,15 +86,14 @@ function count({ state }: Judgement, { actions, bytesUp, bytesDown }: RecordedUs
   profile.set('repositories', repositories.inThisHour);
 }
 
+/** Many repositories, and most of them new: who goes through what the key always used may be setting up a cluster anew. */
 function judgeEnumeration(judgement: Judgement, votes: Vote[]): boolean {
   const { repositories } = judgement.state;
   const threshold = judgement.threshold('enumeration');
-  if (!judgement.hasLearned || repositories.inThisHour < threshold) return false;
-  const { inTenMinutes, newInTenMinutes, peak } = repositories;
-  const isMostlyNew = 2 * newInTenMinutes >= inTenMinutes;
-  // Who goes through what the key has always used may be setting up a cluster anew.
-  const times = isMostlyNew ? 1 : KNOWN_ENUMERATION;
-  if (inTenMinutes < times * Math.max(threshold, ENUMERATION_PEAKS * peak)) return false;
+  const newOnes = repositories.newInTenMinutes;
+  if (!judgement.hasLearned || newOnes < threshold / 2) return false;
+  const all = repositories.inTenMinutes;
+  if (2 * newOnes < all || all < ENUMERATION_PEAKS * repositories.peak) return false;
   votes.push('enumerates');
   return true;
 }
