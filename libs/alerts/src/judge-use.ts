@@ -91,7 +91,7 @@ function judgeEnumeration(judgement: Judgement, votes: Vote[]): boolean {
   const { repositories } = judgement.state;
   const threshold = judgement.threshold('enumeration');
   const newOnes = repositories.newInTenMinutes;
-  if (!judgement.hasLearned || newOnes < threshold / 2) return false;
+  if (!judgement.hasLearned || newOnes < threshold) return false;
   const all = repositories.inTenMinutes;
   if (2 * newOnes < all || all < ENUMERATION_PEAKS * repositories.peak) return false;
   votes.push('enumerates');
