@@ -64,6 +64,7 @@ describe('the exact rules', () => {
   it.each([
     refusal(NOW, { proven: false, reason: 'wrong_secret' }),
     refusal(NOW, { reason: 'not_permitted', denied: 'permission' }),
+    use(NOW, {}),
   ])('canary-touched fires at any touch', (fact) =>
     expect(rulesOf(find([fact], settingsOf({}, { canary: true })))).toEqual(['canary-touched']),
   );

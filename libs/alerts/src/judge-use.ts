@@ -22,6 +22,7 @@ const TELLING_WEIGHT = 0.5;
 /** What the gate let through: a part of a minute of the key. */
 export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   const { state, time } = judgement;
+  if (judgement.settings.isCanary) return tellTouched(judgement, use);
   state.profile.advance(time);
   state.repositories.advance(time);
   const isStrangeHour = state.profile.isStrangeHour();
@@ -52,6 +53,13 @@ function tellsOfStranger({ repositories, episode }: KeyState): boolean {
   if (!episode || !repositories.isTelling) return false;
   const isEarly = episode.pulls + episode.pushes <= REQUESTS_EARLY_MAX;
   return episode.newRepositories >= NEW_REPOSITORIES || (repositories.meetsNewOnesRarely && isEarly);
+}
+
+/** A canary may be let in as far as a login: it is an alert all the same. */
+function tellTouched(judgement: Judgement, { places, clients }: RecordedUse): void {
+  const { network = null, country = null, asn = null } = places[0] ?? {};
+  const client = clients[0]?.client ?? null;
+  judgement.fire('canary-touched', () => ({ evidence: { network, country, asn, client }, baseline: {} }));
 }
 
 function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, votes: Vote[]): void {
