@@ -73,6 +73,12 @@ const WRITES: Readonly<Record<string, (make: Make) => Promise<Answer>>> = {
   [`DELETE ${K}`]: async (make) => make.call('DELETE', await make.key()),
   [`POST ${K}/revoke`]: async (make) => make.call('POST', `${await make.key()}/revoke`),
   [`POST ${K}/suspend`]: async (make) => make.call('POST', `${await make.key()}/suspend`),
+  [`PUT ${K}/rotation`]: async (make) => make.call('PUT', `${await make.key()}/rotation`, SCHEDULE),
+  [`DELETE ${K}/rotation`]: async (make) => {
+    const path = `${await make.key()}/rotation`;
+    bodyOf(await make.call('PUT', path, SCHEDULE), 200);
+    return make.call('DELETE', path);
+  },
   [`POST ${K}/resume`]: async (make) => make.call('POST', `${await make.key()}/resume`),
   [`POST ${K}/rotate`]: async (make) => make.call('POST', `${await make.key()}/rotate`),
   [`POST ${K}/snooze`]: async (make) => make.call('POST', `${await make.key()}/snooze`, { for: 'P1D' }),
@@ -88,6 +94,7 @@ const WRITES: Readonly<Record<string, (make: Make) => Promise<Answer>>> = {
 };
 
 const PLAIN = { name: 'position', permission: 'read' };
+const SCHEDULE = { every: 'P30D', target: { kind: 'webhook', url: 'https://hooks.example.com/key' } };
 const PASSWORD = 'correct horse battery';
 
 /** Makes what a write needs. */

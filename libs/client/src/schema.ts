@@ -912,6 +912,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/registries/{registry}/keys/{key}/rotation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a key is rotated by itself. Nothing that opens the target is ever shown.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        get: operations["getRotationSchedule"];
+        /**
+         * Have a key rotated by itself: each successor has the same schedule, and its secret is delivered to the target before the grace of the old key begins.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        put: operations["scheduleRotation"];
+        post?: never;
+        /**
+         * Rotate a key by itself no more. What opened the target is destroyed.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        delete: operations["unscheduleRotation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit-log/key": {
         parameters: {
             query?: never;
@@ -1861,6 +1889,111 @@ export interface components {
              * @description From when on people are reminded again.
              */
             snoozedUntil: string;
+        };
+        RotationTargetView: {
+            /** @enum {string} */
+            kind: "webhook" | "vault" | "aws-secrets-manager" | "github-actions" | "file";
+            url?: string | null;
+            mount?: string;
+            path?: string;
+            region?: string;
+            secretId?: string;
+            repository?: string;
+            secretName?: string;
+        };
+        RotationFailureView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Why, for people. */
+            error: string;
+        };
+        RotationScheduleView: {
+            /** @description Id of the key that has the schedule now: its successor has it next. */
+            key: string;
+            /** Format: duration */
+            every: string;
+            /** Format: duration */
+            gracePeriod: string;
+            /**
+             * Format: date-time
+             * @description When the next rotation is tried.
+             */
+            dueAt: string;
+            target: components["schemas"]["RotationTargetView"];
+            /** @description Attempts that failed since the last rotation. */
+            failures: number;
+            lastFailure: components["schemas"]["RotationFailureView"] | null;
+        };
+        RotationTargetBody: {
+            /** @enum {string} */
+            kind: "webhook" | "vault" | "aws-secrets-manager" | "github-actions" | "file";
+            /** @description webhook: where to post to. vault: the server. github-actions and aws-secrets-manager: the API, unless it is the usual one. */
+            url?: string;
+            /** @description vault: where the KV engine is mounted. Absent: secret. */
+            mount?: string;
+            /** @description vault: of the secret. file: below the folder of the registry. */
+            path?: string;
+            /** @description aws-secrets-manager */
+            region?: string;
+            /** @description aws-secrets-manager: name or ARN. */
+            secretId?: string;
+            /** @description github-actions: `<owner>/<name>`. */
+            repository?: string;
+            /** @description github-actions: name of the secret. */
+            secretName?: string;
+            /**
+             * Format: password
+             * @description vault, github-actions
+             */
+            token?: string;
+            /**
+             * Format: password
+             * @description aws-secrets-manager
+             */
+            accessKeyId?: string;
+            /**
+             * Format: password
+             * @description aws-secrets-manager
+             */
+            secretAccessKey?: string;
+        };
+        RotationScheduleBody: {
+            /**
+             * Format: duration
+             * @description So long after one rotation the next follows: PT1H to P366D.
+             */
+            every: string;
+            /**
+             * Format: duration
+             * @description So long the old key works beside its successor, at most P30D and at most `every`. Absent or null: PT24H.
+             */
+            gracePeriod?: string | null;
+            /**
+             * Format: date-time
+             * @description When the first rotation is due; the past means now. Absent or null: `every` after the birth of the key.
+             */
+            firstAt?: string | null;
+            /** @description Where each new secret is delivered. */
+            target: components["schemas"]["RotationTargetBody"];
+        };
+        ChangedRotationSchedule: {
+            /** @description Id of the key that has the schedule now: its successor has it next. */
+            key: string;
+            /** Format: duration */
+            every: string;
+            /** Format: duration */
+            gracePeriod: string;
+            /**
+             * Format: date-time
+             * @description When the next rotation is tried.
+             */
+            dueAt: string;
+            target: components["schemas"]["RotationTargetView"];
+            /** @description Attempts that failed since the last rotation. */
+            failures: number;
+            lastFailure: components["schemas"]["RotationFailureView"] | null;
+            /** @description Of a webhook: what its requests are signed with from now on. Shown in this answer and never again. */
+            secret?: string;
         };
         VerifierKey: {
             /**
@@ -9129,7 +9262,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. */
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9161,6 +9294,394 @@ export interface operations {
             };
             /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
             422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRotationSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How a key is rotated by itself. Nothing that opens the target is ever shown. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotationScheduleView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scheduleRotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the change is for: with another one the answer is 412. */
+                "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotationScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description Have a key rotated by itself: each successor has the same schedule, and its secret is delivered to the target before the grace of the old key begins. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedRotationSchedule"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. `plan-required`: Not in this plan. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. `key-suspended`: The key is suspended. `key-rotating`: The key is rotated already. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unscheduleRotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rotate a key by itself no more. What opened the target is destroyed. */
+            204: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;

@@ -1,5 +1,6 @@
 import { describeFacts } from '#libs/kernel';
 import { keys } from './key.js';
+import { rotationScheduleFacts } from './rotation-schedule-facts.js';
 
 const registry = ['text', 'Id of the registry that the key belongs to.'] as const;
 
@@ -197,6 +198,7 @@ export const keyFacts = describeFacts([keys], {
       until: '2026-04-02T10:00:00.000Z',
     },
   },
+  ...rotationScheduleFacts,
   KeyRevocationProven: {
     description: 'No process accepts the revoked key any more. The first proof counts.',
     fields: {

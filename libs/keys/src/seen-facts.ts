@@ -14,6 +14,10 @@ const IS_SEEN: Readonly<Record<KeyFact['type'], boolean>> = {
   KeyExpiryReminded: false,
   KeyRotationReminded: false,
   ReminderSnoozed: false,
+  KeyRotationScheduled: false,
+  KeyRotationUnscheduled: false,
+  RotationDelivered: false,
+  RotationFailed: false,
 };
 
 /** Whether the fact changes what people see of a key. Not so: proofs, reminders, and facts of a later release. */

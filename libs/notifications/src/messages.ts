@@ -38,6 +38,7 @@ export interface Message {
 /** Fields of facts that may leave the house. No hash, no ciphertext, no reason that somebody wrote. */
 const SHOWN = [
   'permission', 'expiresAt', 'rotateBy', 'step', 'successor', 'graceEndsAt', 'cause', 'source', 'proven', 'rule', 'severity',
+  'error', 'nextAttemptAt',
 ]; // prettier-ignore
 
 /** Control characters would forge lines or headers, and direction marks would reorder what a reader sees. */
@@ -104,8 +105,8 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
     command: rotate(told),
   }),
   'key.rotation-failed': (told) => ({
-    says: 'could not be rotated automatically: its new secret could not be delivered',
-    advice: `The old key goes on. ${ROTATE}`,
+    says: `could not be rotated automatically${text(told.data['error'], (error) => `: ${error}`)}`,
+    advice: `The old key goes on${text(told.data['nextAttemptAt'], (at) => `, and it is tried again at ${at}`)}. See that the target takes the new secret, or rotate the key by hand.`,
     command: rotate(told),
   }),
   'key.leak-reported': (told) => ({

@@ -52,6 +52,13 @@ export {
   type UnusedReservation,
 } from './reservation-table.js';
 export { dueReminders, reminderTable, type ReminderRow } from './reminder-table.js';
+export {
+  dueRotations,
+  endedSchedules,
+  rotationTable,
+  type DueRotation,
+  type EndedSchedule,
+} from './rotation-table.js';
 export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
 export { ReplayMeter, type ReplayProgress } from './replay.js';
 export {

@@ -7,6 +7,7 @@ import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
 import { reservationTable } from './reservation-table.js';
 import { registryTable } from './registry-table.js';
+import { rotationTable } from './rotation-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
 export const SERVER_PROJECTIONS: readonly Projection[] = [
@@ -15,6 +16,7 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   keyTable,
   reminderTable,
   reservationTable,
+  rotationTable,
   grantTable,
   notificationTable,
 ];
@@ -30,6 +32,7 @@ export const API_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  rotationTable,
   notificationTable,
   reservationTable,
 ];

@@ -12,7 +12,9 @@ import { ProveRevocations } from './prove-revocations.js';
 import { ReleaseReservations } from './release-reservations.js';
 import { RemindOwners } from './remind-owners.js';
 import { Reconciler } from './reconciler.js';
+import { RotateKeys } from './rotate-keys.js';
 import { SendNotification } from './send-notification.js';
+import { DeliverSecret, REQUEST_TIMEOUT_MS } from './targets/deliver-secret.js';
 import { VerifyProjections } from './verify-projections.js';
 
 /** Starts the background work of this process. */
@@ -30,6 +32,7 @@ export function startWorker(core: Core): void {
   closers.add('end-graces', () => endGraces.close());
   const remindOwners = new RemindOwners(eventLog, readModels, queue, log);
   closers.add('remind-owners', () => remindOwners.close());
+  const rotateKeys = rotateKeysOf(core, queue);
   const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
   const releaseReservations = new ReleaseReservations(eventLog, readModels, log);
   const { logId } = installation;
@@ -40,12 +43,27 @@ export function startWorker(core: Core): void {
   const deliver = deliverNotifications(core, queue);
   const reconciler = new Reconciler(
     [
-      proveRevocations, discardSuccessors, releaseReservations, expireKeys, endGraces, remindOwners, verifyProjections, deliver,
+      proveRevocations, discardSuccessors, releaseReservations, expireKeys, endGraces, remindOwners, rotateKeys, verifyProjections,
+      deliver,
     ], // prettier-ignore
     log,
   );
   reconciler.start();
   closers.add('reconciler', () => reconciler.stop());
+}
+
+function rotateKeysOf(core: Core, queue: QueuePlace): RotateKeys {
+  const { eventLog, readModels, membership, settings, log, closers } = core;
+  const requests = new Outgoing(settings.allowPrivateTargets, { timeoutMs: REQUEST_TIMEOUT_MS });
+  const deliver = new DeliverSecret(requests, settings.rotationFilesDir);
+  const subjectKeys = subjectKeysAtFirstUse(core);
+  const rotateKeys = new RotateKeys(
+    { log: eventLog, readModels, membership, subjectKeys, deliver },
+    queue,
+    log,
+  );
+  closers.add('rotate-keys', () => rotateKeys.close());
+  return rotateKeys;
 }
 
 function deliverNotifications(core: Core, queue: QueuePlace): DeliverNotifications {
