@@ -912,6 +912,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/registries/{registry}/keys/{key}/rotation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a key is rotated by itself. Nothing that opens the target is ever shown.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        get: operations["getRotationSchedule"];
+        /**
+         * Have a key rotated by itself: each successor has the same schedule, and its secret is delivered to the target before the grace of the old key begins.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        put: operations["scheduleRotation"];
+        post?: never;
+        /**
+         * Rotate a key by itself no more. What opened the target is destroyed.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        delete: operations["unscheduleRotation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit-log/key": {
         parameters: {
             query?: never;
@@ -1389,6 +1417,8 @@ export interface components {
             namePattern: string | null;
             maxKeys: number | null;
             timeZone: string;
+            /** @enum {string} */
+            onLeak: "notify" | "suspend" | "revoke";
             /** Format: duration */
             serveReadsFor: string | null;
         };
@@ -1415,6 +1445,11 @@ export interface components {
             maxKeys?: number | null;
             /** @description IANA name of the zone in which times are told to people. */
             timeZone?: string | null;
+            /**
+             * @description What is done when a key is reported as leaked with its true secret, beside telling the channels. Absent or null: `notify`, which is nothing more.
+             * @enum {string|null}
+             */
+            onLeak?: "notify" | "suspend" | "revoke" | null;
             /**
              * Format: duration
              * @description How long reads go on at a gate that has lost the event store, at most PT15M: for so long a revoked key may read there. null: not at all.
@@ -1444,6 +1479,8 @@ export interface components {
             namePattern: string | null;
             maxKeys: number | null;
             timeZone: string;
+            /** @enum {string} */
+            onLeak: "notify" | "suspend" | "revoke";
             /** Format: duration */
             serveReadsFor: string | null;
             /** @description Only with `dryRun`. */
@@ -1853,6 +1890,111 @@ export interface components {
              */
             snoozedUntil: string;
         };
+        RotationTargetView: {
+            /** @enum {string} */
+            kind: "webhook" | "vault" | "aws-secrets-manager" | "github-actions" | "file";
+            url?: string | null;
+            mount?: string;
+            path?: string;
+            region?: string;
+            secretId?: string;
+            repository?: string;
+            secretName?: string;
+        };
+        RotationFailureView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Why, for people. */
+            error: string;
+        };
+        RotationScheduleView: {
+            /** @description Id of the key that has the schedule now: its successor has it next. */
+            key: string;
+            /** Format: duration */
+            every: string;
+            /** Format: duration */
+            gracePeriod: string;
+            /**
+             * Format: date-time
+             * @description When the next rotation is tried.
+             */
+            dueAt: string;
+            target: components["schemas"]["RotationTargetView"];
+            /** @description Attempts that failed since the last rotation. */
+            failures: number;
+            lastFailure: components["schemas"]["RotationFailureView"] | null;
+        };
+        RotationTargetBody: {
+            /** @enum {string} */
+            kind: "webhook" | "vault" | "aws-secrets-manager" | "github-actions" | "file";
+            /** @description webhook: where to post to. vault: the server. github-actions and aws-secrets-manager: the API, unless it is the usual one. */
+            url?: string;
+            /** @description vault: where the KV engine is mounted. Absent: secret. */
+            mount?: string;
+            /** @description vault: of the secret. file: below the folder of the registry. */
+            path?: string;
+            /** @description aws-secrets-manager */
+            region?: string;
+            /** @description aws-secrets-manager: name or ARN. */
+            secretId?: string;
+            /** @description github-actions: `<owner>/<name>`. */
+            repository?: string;
+            /** @description github-actions: name of the secret. */
+            secretName?: string;
+            /**
+             * Format: password
+             * @description vault, github-actions
+             */
+            token?: string;
+            /**
+             * Format: password
+             * @description aws-secrets-manager
+             */
+            accessKeyId?: string;
+            /**
+             * Format: password
+             * @description aws-secrets-manager
+             */
+            secretAccessKey?: string;
+        };
+        RotationScheduleBody: {
+            /**
+             * Format: duration
+             * @description So long after one rotation the next follows: PT1H to P366D.
+             */
+            every: string;
+            /**
+             * Format: duration
+             * @description So long the old key works beside its successor, at most P30D and at most `every`. Absent or null: PT24H.
+             */
+            gracePeriod?: string | null;
+            /**
+             * Format: date-time
+             * @description When the first rotation is due; the past means now. Absent or null: `every` after the birth of the key.
+             */
+            firstAt?: string | null;
+            /** @description Where each new secret is delivered. */
+            target: components["schemas"]["RotationTargetBody"];
+        };
+        ChangedRotationSchedule: {
+            /** @description Id of the key that has the schedule now: its successor has it next. */
+            key: string;
+            /** Format: duration */
+            every: string;
+            /** Format: duration */
+            gracePeriod: string;
+            /**
+             * Format: date-time
+             * @description When the next rotation is tried.
+             */
+            dueAt: string;
+            target: components["schemas"]["RotationTargetView"];
+            /** @description Attempts that failed since the last rotation. */
+            failures: number;
+            lastFailure: components["schemas"]["RotationFailureView"] | null;
+            /** @description Of a webhook: what its requests are signed with from now on. Shown in this answer and never again. */
+            secret?: string;
+        };
         VerifierKey: {
             /**
              * @description Verifier key of C2SP signed-note: `<name>+<hash>+<base64>`.
@@ -1928,6 +2070,8 @@ export interface components {
         RetryAfter: string;
         /** @description The version of what the answer shows: `If-Match` of a change, `If-None-Match` of a read. */
         Etag: string;
+        /** @description Where to go on. */
+        Location: string;
         /** @description What is left of the limit on failures, and for how long it counts. */
         RateLimit: string;
         /** @description The limit on failures. */
@@ -1942,7 +2086,10 @@ export interface operations {
     whoAmI: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1958,7 +2105,7 @@ export interface operations {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1989,7 +2136,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2005,7 +2152,10 @@ export interface operations {
     signIn: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2027,7 +2177,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2137,7 +2287,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2155,7 +2305,10 @@ export interface operations {
     signOut: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2169,7 +2322,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2229,7 +2382,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2245,7 +2398,10 @@ export interface operations {
     changePassword: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2266,7 +2422,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2376,7 +2532,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2394,7 +2550,10 @@ export interface operations {
     listSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2410,7 +2569,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2451,7 +2610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2467,7 +2626,10 @@ export interface operations {
     endOtherSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2481,7 +2643,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2552,7 +2714,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2568,7 +2730,10 @@ export interface operations {
     endSession: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2585,7 +2750,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2666,7 +2831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2687,7 +2852,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2703,7 +2871,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2734,7 +2902,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2753,6 +2921,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2787,7 +2957,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2870,7 +3040,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2886,7 +3056,10 @@ export interface operations {
     endAccessToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2904,7 +3077,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2985,7 +3158,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3006,7 +3179,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3022,7 +3198,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3063,7 +3239,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3082,6 +3258,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3116,7 +3294,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedUser"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3199,7 +3377,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3215,7 +3393,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3244,7 +3425,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3295,7 +3476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3311,7 +3492,10 @@ export interface operations {
     disableUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3332,7 +3516,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3413,7 +3597,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3429,7 +3613,10 @@ export interface operations {
     enableUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3450,7 +3637,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3531,7 +3718,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3547,7 +3734,10 @@ export interface operations {
     eraseUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3568,7 +3758,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErasedUser"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3649,7 +3839,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3665,7 +3855,10 @@ export interface operations {
     inviteUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3686,7 +3879,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvitationView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3767,7 +3960,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3783,7 +3976,10 @@ export interface operations {
     acceptInvitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3802,7 +3998,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3872,7 +4068,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3888,7 +4084,10 @@ export interface operations {
     nameAdministrator: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3913,7 +4112,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4004,7 +4203,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4023,7 +4222,10 @@ export interface operations {
                 /** @description Where the browser goes when it is signed in; default `/`. */
                 returnTo?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4033,12 +4235,23 @@ export interface operations {
             302: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4057,7 +4270,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4076,7 +4289,10 @@ export interface operations {
                 state?: string;
                 code?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4086,12 +4302,23 @@ export interface operations {
             302: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4110,7 +4337,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4131,7 +4358,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4153,7 +4383,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChannelPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4204,7 +4434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4223,6 +4453,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -4263,7 +4495,7 @@ export interface operations {
                     "application/json": components["schemas"]["AddedChannel"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4356,7 +4588,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4372,7 +4604,10 @@ export interface operations {
     getChannel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4409,7 +4644,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4460,7 +4695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4476,7 +4711,10 @@ export interface operations {
     removeChannel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4502,7 +4740,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4583,7 +4821,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4602,6 +4840,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -4635,7 +4875,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChannelView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4736,7 +4976,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4752,7 +4992,10 @@ export interface operations {
     rotateChannelSecret: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4781,7 +5024,7 @@ export interface operations {
                     "application/json": components["schemas"]["RotatedSecret"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4862,7 +5105,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4883,7 +5126,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4910,7 +5156,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4961,7 +5207,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4977,7 +5223,10 @@ export interface operations {
     testChannel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5006,7 +5255,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5087,7 +5336,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5103,7 +5352,10 @@ export interface operations {
     redeliver: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5132,7 +5384,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5213,7 +5465,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5234,6 +5486,8 @@ export interface operations {
                 "github-public-key-signature": string;
                 "Github-Public-Key-Signature": string;
                 "Github-Public-Key-Identifier": string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5254,7 +5508,7 @@ export interface operations {
                     "application/json": components["schemas"]["LeakLabel"][];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5324,7 +5578,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5340,7 +5594,10 @@ export interface operations {
     checkLeaks: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5362,7 +5619,7 @@ export interface operations {
                     "application/json": components["schemas"]["FoundKeys"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5472,7 +5729,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5495,7 +5752,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5511,7 +5771,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5542,7 +5802,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5561,6 +5821,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5595,7 +5857,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5678,7 +5940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5694,7 +5956,10 @@ export interface operations {
     getRegistry: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5726,7 +5991,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5777,7 +6042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5796,6 +6061,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5824,7 +6091,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5925,7 +6192,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5944,6 +6211,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5984,7 +6253,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6077,7 +6346,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6093,7 +6362,10 @@ export interface operations {
     removeHost: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6119,7 +6391,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6200,7 +6472,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6216,7 +6488,10 @@ export interface operations {
     getPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6248,7 +6523,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6299,7 +6574,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6325,6 +6600,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6354,7 +6631,7 @@ export interface operations {
                     "application/json": components["schemas"]["PolicyAnswer"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6455,7 +6732,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6474,6 +6751,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6502,7 +6781,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6603,7 +6882,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6624,7 +6903,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6646,7 +6928,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6697,7 +6979,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6716,6 +6998,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6756,7 +7040,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6849,7 +7133,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6865,7 +7149,10 @@ export interface operations {
     getMember: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6902,7 +7189,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6953,7 +7240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6972,6 +7259,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6998,7 +7287,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7089,7 +7378,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7108,6 +7397,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7141,7 +7432,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7242,7 +7533,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7278,7 +7569,10 @@ export interface operations {
                 /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
                 unusedSince?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -7300,7 +7594,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7361,7 +7655,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7380,6 +7674,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7420,7 +7716,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7493,7 +7789,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `expiry-in-past`: The expiry is in the past. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `expiry-in-past`: The expiry is in the past. `policy-violated`: Against the registry's policy. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7513,7 +7809,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7532,7 +7828,10 @@ export interface operations {
                 /** @description What was true at this moment, to the millisecond. Needs the right `audit`, or `audit-own` for the keys that the caller generated. */
                 asOf?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -7569,7 +7868,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7630,7 +7929,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7649,6 +7948,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7678,7 +7979,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7769,7 +8070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7788,6 +8089,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7821,7 +8124,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7902,7 +8205,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `expiry-in-past`: The expiry is in the past. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `expiry-in-past`: The expiry is in the past. `policy-violated`: Against the registry's policy. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7922,7 +8225,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7941,6 +8244,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7970,7 +8275,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8061,7 +8366,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8080,6 +8385,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8109,7 +8416,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8200,7 +8507,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8216,7 +8523,10 @@ export interface operations {
     revokeKeys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8245,7 +8555,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKeys"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8336,7 +8646,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8355,6 +8665,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8388,7 +8700,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8489,7 +8801,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8510,7 +8822,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8537,7 +8852,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyEventPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8588,7 +8903,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8607,6 +8922,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8652,7 +8969,7 @@ export interface operations {
                     "application/json": components["schemas"]["RotatedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8693,7 +9010,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. `key-suspended`: The key is suspended. `key-rotating`: The key is rotated already. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8745,7 +9062,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8761,7 +9078,10 @@ export interface operations {
     handover: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8798,7 +9118,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8849,7 +9169,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8865,7 +9185,10 @@ export interface operations {
     snoozeReminders: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8898,7 +9221,405 @@ export interface operations {
                     "application/json": components["schemas"]["SnoozedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRotationSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How a key is rotated by itself. Nothing that opens the target is ever shown. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotationScheduleView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scheduleRotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the change is for: with another one the answer is 412. */
+                "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotationScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description Have a key rotated by itself: each successor has the same schedule, and its secret is delivered to the target before the grace of the old key begins. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedRotationSchedule"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. `plan-required`: Not in this plan. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. `key-suspended`: The key is suspended. `key-rotating`: The key is rotated already. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unscheduleRotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rotate a key by itself no more. What opened the target is destroyed. */
+            204: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8969,16 +9690,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
-            422: {
-                headers: {
-                    "Dockreg-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
@@ -8989,7 +9700,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9005,7 +9716,10 @@ export interface operations {
     getVerifierKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9021,7 +9735,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifierKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9052,7 +9766,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9077,7 +9791,10 @@ export interface operations {
                 /** @description Seconds to wait for a change when there is none. */
                 wait?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9093,7 +9810,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChangePage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `unknown-position`: The position is beyond the log. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9135,7 +9852,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9159,6 +9876,8 @@ export interface operations {
             header?: {
                 /** @description Goes before `after`. */
                 "Last-Event-ID"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9179,7 +9898,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `unknown-position`: The position is beyond the log. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9221,7 +9940,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];

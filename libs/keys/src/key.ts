@@ -234,13 +234,13 @@ export const keys: StreamKind<KeyState, KeyFact> = {
         return isLiving(state) ? { ...state, status: 'expired', expiredAt: fact.data.at } : state;
       case 'KeyRevocationProven':
         return state.status === 'revoked' ? { ...state, proven: state.proven ?? fact.data } : state;
+      case 'KeyLeakReported':
+        return { ...state, leak: { at: fact.data.at, proven: fact.data.proven } };
       case 'KeyExpiryReminded':
       case 'KeyRotationReminded':
         return { ...state, reminders: [...state.reminders, reminderOf(fact)] };
       case 'ReminderSnoozed':
         return { ...state, snoozedUntil: fact.data.until };
-      case 'KeyLeakReported':
-        return { ...state, leak: { at: fact.data.at, proven: fact.data.proven } };
       case 'KeyRotationScheduled':
       case 'KeyRotationUnscheduled':
       case 'RotationDelivered':

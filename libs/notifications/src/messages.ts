@@ -7,10 +7,17 @@ export interface Told {
   readonly at: string;
   /** Data of the fact. Only fields named here go out (SHOWN). */
   readonly data: Readonly<Record<string, unknown>>;
-  readonly registry: { readonly id: string; readonly slug: string; readonly name: string };
+  readonly registry: {
+    readonly id: string;
+    readonly slug: string;
+    readonly name: string;
+    /** IANA name: times in sentences are told in it. */
+    readonly timeZone: string;
+  };
   /** undefined: it is about no key. */
   readonly key: { readonly id: string; readonly name: string; readonly expiresAt: string | null } | undefined;
-  readonly channel: string;
+  /** Origin of the management API, for commands; undefined: they take it from DOCKREG_URL. */
+  readonly apiUrl: string | undefined;
 }
 
 export interface Message {
@@ -18,7 +25,7 @@ export interface Message {
   readonly summary: string;
   /** What to do now. */
   readonly advice: string;
-  /** The command that does it, for a shell with DOCKREG_URL and DOCKREG_TOKEN; null: there is nothing to do. */
+  /** The command that does it, for a shell with DOCKREG_TOKEN, and DOCKREG_URL where it names it; null: there is nothing to do. */
   readonly command: string | null;
   /** For programs. */
   readonly payload: {
@@ -83,17 +90,17 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
     command: onKey(told, 'resume'),
   }),
   'key.rotated': (told) => ({
-    says: `was rotated${text(told.data['graceEndsAt'], (end) => `; it works until ${end}`)}`,
+    says: `was rotated${time(told, 'graceEndsAt', '; it works until')}`,
     advice: 'See who still uses the old key.',
     command: curl(`${keyPath(told)}/handover`),
   }),
   'key.expiry-reminded': (told) => ({
-    says: `expires${text(told.data['expiresAt'], (end) => ` on ${end}`)}`,
+    says: `expires${time(told, 'expiresAt', ' on')}`,
     advice: ROTATE,
     command: rotate(told),
   }),
   'key.rotation-reminded': (told) => ({
-    says: `is due for rotation${text(told.data['rotateBy'], (end) => ` by ${end}`)}`,
+    says: `is due for rotation${time(told, 'rotateBy', ' by')}`,
     advice: ROTATE,
     command: rotate(told),
   }),
@@ -125,8 +132,8 @@ function leak({ data }: Told): string {
     : `was named in a report of a leak${from}, without its true secret`;
 }
 
-function look({ registry }: Told): Pick<Text, 'advice' | 'command'> {
-  return { advice: 'See the alerts of the registry.', command: curl(`${pathOf(registry.slug)}/alerts`) };
+function look(told: Told): Pick<Text, 'advice' | 'command'> {
+  return { advice: 'See the alerts of the registry.', command: curl(`${pathOf(told)}/alerts`) };
 }
 
 function rotate(told: Told): string {
@@ -137,27 +144,35 @@ function onKey(told: Told, action: string): string {
   return post(`${keyPath(told)}/${action}`, '{}');
 }
 
-function generate({ registry }: Told): string {
-  return post(`${pathOf(registry.slug)}/keys`, '{"name":"CI","permission":"read","expiresIn":"P90D"}');
+function generate(told: Told): string {
+  return post(`${pathOf(told)}/keys`, '{"name":"CI","permission":"read","expiresIn":"P90D"}');
 }
 
-function keyPath({ registry, key }: Told): string {
-  return `${pathOf(registry.slug)}/keys/${key?.id ?? '<key id>'}`;
+function keyPath(told: Told): string {
+  return `${pathOf(told)}/keys/${told.key?.id ?? '<key id>'}`;
 }
 
 /** Slugs and ids are letters, digits, `-` and `_`, so a shell takes them as they are. No name ever stands in a command. */
-function pathOf(slug: string): string {
-  return `/v1/registries/${slug}`;
+function pathOf({ apiUrl = '$DOCKREG_URL', registry }: Told): string {
+  return `${apiUrl}/v1/registries/${registry.slug}`;
 }
 
 const AUTHORIZATION = '-H "Authorization: Bearer $DOCKREG_TOKEN"';
 
-function curl(path: string): string {
-  return `curl ${AUTHORIZATION} "$DOCKREG_URL${path}"`;
+function curl(url: string): string {
+  return `curl ${AUTHORIZATION} "${url}"`;
 }
 
-function post(path: string, body: string): string {
-  return `curl -X POST ${AUTHORIZATION} -H 'Content-Type: application/json' -d '${body}' "$DOCKREG_URL${path}"`;
+function post(url: string, body: string): string {
+  return `curl -X POST ${AUTHORIZATION} -H 'Content-Type: application/json' -d '${body}' "${url}"`;
+}
+
+/** A time of the fact as people of the registry read it, to the minute, with its zone. */
+function time({ data, registry: { timeZone } }: Told, field: string, words: string): string {
+  const at = Date.parse(String(data[field]));
+  if (Number.isNaN(at)) return '';
+  const local = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
+  return `${words} ${local.format(at)} (${timeZone})`;
 }
 
 function text(value: unknown, words: (value: string) => string): string {

@@ -44,6 +44,13 @@ export {
   type RegistryAtGate,
   type RegistryRow,
 } from './registry-table.js';
+export {
+  NAME_KINDS,
+  reservationTable,
+  unusedReservations,
+  type NameKind,
+  type UnusedReservation,
+} from './reservation-table.js';
 export { dueReminders, reminderTable, type ReminderRow } from './reminder-table.js';
 export {
   dueRotations,

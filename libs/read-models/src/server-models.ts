@@ -5,6 +5,7 @@ import { memberTable } from './member-table.js';
 import { notificationTable } from './notification-table.js';
 import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
+import { reservationTable } from './reservation-table.js';
 import { registryTable } from './registry-table.js';
 import { rotationTable } from './rotation-table.js';
 
@@ -14,6 +15,7 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  reservationTable,
   rotationTable,
   grantTable,
   notificationTable,
@@ -32,6 +34,7 @@ export const API_PROJECTIONS: readonly Projection[] = [
   reminderTable,
   rotationTable,
   notificationTable,
+  reservationTable,
 ];
 
 export function apiModelFile(dataDir: string): string {

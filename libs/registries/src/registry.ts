@@ -1,6 +1,6 @@
 import { Refusal, type Fact, type Role, type StreamKind } from '#libs/kernel';
-import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
 import { channelsAfter, type Channel, type ChannelConfigured, type ChannelRemoved } from './channels.js';
+import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
 
 export const PLANS = ['free', 'team', 'enterprise'] as const;
 export type Plan = (typeof PLANS)[number];

@@ -17,7 +17,7 @@ import type { RotationTarget } from '../rotation-target.js';
 import { AutomaticRotation, type RotationParts } from './automatic-rotation.js';
 import { RotateKeys } from './rotate-keys.js';
 import { DeliveryFailed, type NewSecret } from './targets/delivery.js';
-import { REGISTRY, WorkerFixture } from './testing/worker-fixture.js';
+import { REGISTRY, WorkerFixture } from '../../../../test/support/worker-fixture.js';
 
 const TARGET: RotationTarget = {
   kind: 'webhook',

@@ -9,6 +9,7 @@ import { EndGraces } from './end-graces.js';
 import { ExpireKeys } from './expire-keys.js';
 import { mailerOf } from './mailer.js';
 import { ProveRevocations } from './prove-revocations.js';
+import { ReleaseReservations } from './release-reservations.js';
 import { RemindOwners } from './remind-owners.js';
 import { Reconciler } from './reconciler.js';
 import { RotateKeys } from './rotate-keys.js';
@@ -33,6 +34,7 @@ export function startWorker(core: Core): void {
   closers.add('remind-owners', () => remindOwners.close());
   const rotateKeys = rotateKeysOf(core, queue);
   const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
+  const releaseReservations = new ReleaseReservations(eventLog, readModels, log);
   const { logId } = installation;
   const models = { file: readModels.database.file, logId, log: eventLog, projections };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
@@ -41,7 +43,8 @@ export function startWorker(core: Core): void {
   const deliver = deliverNotifications(core, queue);
   const reconciler = new Reconciler(
     [
-      proveRevocations, discardSuccessors, expireKeys, endGraces, remindOwners, rotateKeys, verifyProjections, deliver,
+      proveRevocations, discardSuccessors, releaseReservations, expireKeys, endGraces, remindOwners, rotateKeys, verifyProjections,
+      deliver,
     ], // prettier-ignore
     log,
   );
@@ -67,7 +70,9 @@ function deliverNotifications(core: Core, queue: QueuePlace): DeliverNotificatio
   const { eventLog, readModels, settings, log, closers } = core;
   const mailer = mailerOf(settings);
   const requests = new Outgoing(settings.allowPrivateTargets);
-  const send = new SendNotification(eventLog, readModels, subjectKeysAtFirstUse(core), requests, mailer);
+  const send = new SendNotification(
+    eventLog, readModels, subjectKeysAtFirstUse(core), requests, mailer, settings.publicUrl,
+  ); // prettier-ignore
   const deliver = new DeliverNotifications(eventLog, readModels, send, queue, log);
   closers.add('deliver-notifications', () => deliver.close());
   return deliver;

@@ -190,7 +190,14 @@ export class RotateKeyRoute {
   @TakesIdempotencyKey()
   @Operation({
     again: 'The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`.',
-    problems: ['key-revoked', 'key-expired', 'policy-violated', 'expiry-in-past'],
+    problems: [
+      'key-revoked',
+      'key-expired',
+      'key-suspended',
+      'key-rotating',
+      'policy-violated',
+      'expiry-in-past',
+    ],
     summary:
       'Make a successor with the same name, rights and labels. The old key works until the grace ends. The answer is the only one that carries the new key.',
     answer: RotatedKey,
