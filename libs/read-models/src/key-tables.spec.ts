@@ -118,6 +118,7 @@ describe('the tables of keys and grants', () => {
           reminders: _said,
           snoozedUntil: _until,
           leak: _leak,
+          schedule: _schedule,
           ...now
         } = state;
         expect(findKey(database, registry, id)).toEqual({

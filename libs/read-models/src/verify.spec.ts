@@ -68,6 +68,7 @@ describe('verify', () => {
       ['reminder_keys', (KEYS * 3) / 4],
       ['reminder_rules', 0],
       ['reservations', 0],
+      ['rotation_schedules', 0],
     ]);
     expect(tables.every(({ sha256, replayed }) => sha256 === replayed)).toBe(true);
   });
