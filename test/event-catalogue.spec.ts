@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { AccessModel } from '#libs/access';
+import { alerts } from '#libs/alerts';
 import { catalogue, eventsPage } from '#libs/catalogue';
 import { installation } from '#libs/event-store';
 import { administrators, users } from '#libs/identity';
@@ -48,6 +49,7 @@ const kinds = Object.fromEntries(
     subjects,
     usage,
     deliveries,
+    alerts,
   ].map((kind) => [kind.category, kind]),
 ) as unknown as Record<string, StreamKind<unknown, Fact>>;
 /** What has to have happened in the stream so that a fact of this type changes anything. */
@@ -85,6 +87,9 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   AccessTokenIssued: ['UserRegistered'],
   AccessTokenRevoked: ['UserRegistered', 'AccessTokenIssued'],
   AdministratorWithdrawn: ['AdministratorGranted'],
+  AlertRepeated: ['AlertRaised'],
+  AlertAcknowledged: ['AlertRaised'],
+  AlertResolved: ['AlertRaised'],
 };
 
 function recorded(file: string, position = 1n): RecordedFact {

@@ -71,6 +71,8 @@ export interface RegistryPlan {
 }
 
 export const DAYS = 90;
+/** Share of the other keys that use every repository of the registry. */
+const WIDE_SHARE = 0.12;
 /** Never, within the scenario. */
 const NEVER = DAYS + 1;
 
@@ -94,7 +96,8 @@ export function planKey(random: Random, registry: RegistryPlan, number: number):
   const born = random.chance(0.75) ? 0 : random.between(1, 50);
   const stays = staysOf(random, registry, kind);
   const count = registry.repositories;
-  const size = kind === 'scanner' || kind === 'mirror' ? count : Math.min(count, 2 + random.between(0, 9));
+  const isWide = kind === 'scanner' || kind === 'mirror' || random.chance(WIDE_SHARE);
+  const size = isWide ? count : Math.min(count, 2 + random.between(0, 9));
   const first = random.between(0, count - 1);
   const late = random.chance(0.4) ? random.between(1, 3) : 0;
   const workFrom = random.between(5, 13);

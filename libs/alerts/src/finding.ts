@@ -82,6 +82,8 @@ export class Raised {
     let window = this.#windows.get(rule);
     if (window === undefined || at >= window.since + window.foldMs) {
       window = { since: at, count: 0, told: 0, foldMs };
+      // The newest last: so the order is the same after a snapshot, which leaves out what is over.
+      this.#windows.delete(rule);
       this.#windows.set(rule, window);
     }
     window.count += weight;

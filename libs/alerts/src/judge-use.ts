@@ -1,16 +1,21 @@
 import { hash32 } from '#libs/kernel';
-import type { Vote } from './episode.js';
+import { NEW_REPOSITORIES, type Vote } from './episode.js';
 import { METRICS, type Metric, type Verdict } from './hourly-profile.js';
 import { judgeEpisode, judgePlace, noteVotes } from './judge-place.js';
 import { rounded, unitOf, type Judgement } from './judgement.js';
+import type { KeyState } from './key-state.js';
 import { weightOf } from './place-news.js';
 import type { RecordedUse } from './usage-input.js';
 
 const DAY_MS = 86_400_000;
+/** A pause this long speaks against a use from a strange place: its owner would not have noticed. */
+const LONG_PAUSE_MS = 7 * DAY_MS;
 const MIB = 2 ** 20;
 const MIB_PER_GIB = 1024;
 /** More different repositories than this many times the most of the last weeks are an enumeration, above the threshold. */
 const ENUMERATION_PEAKS = 2;
+/** … and this many times as many where the key used most of them before. */
+const KNOWN_ENUMERATION = 2;
 /** A new program says something for a key that meets one rarely. */
 const TELLING_WEIGHT = 0.5;
 
@@ -25,18 +30,27 @@ export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   const votes: Vote[] = [];
   judgeClients(judgement, use, votes);
   if (isStrangeHour) votes.push('strangeHour');
-  if (idleMs >= judgement.threshold('idle-key-wakes') * DAY_MS) judgeWaking(judgement, idleMs, votes);
+  if (idleMs >= LONG_PAUSE_MS) votes.push('wasIdle');
+  if (idleMs >= judgement.threshold('idle-key-wakes') * DAY_MS) tellWaking(judgement, idleMs);
   const newcomers = state.repositories.see(use.repositories, use.repositorySet);
-  if (newcomers > 0 && state.repositories.meetsNewOnesRarely) votes.push('newRepository');
+  const isStrange = isMostlyStrange(judgement, use);
+  if (isStrange) state.episode!.newRepositories += newcomers;
+  if (newcomers > 0 && judgement.hasLearned && tellsOfStranger(state)) votes.push('newRepository');
   count(judgement, use);
   const isEnumeration = judgeEnumeration(judgement, votes);
   const beyond = judgeVolumes(judgement, votes);
   if ((use.actions.delete?.accepted ?? 0) > 0) votes.push('deletes');
   // Votes belong to the strange place only when the use did.
-  if (isMostlyStrange(judgement, use)) noteVotes(judgement, votes);
+  if (isStrange) noteVotes(judgement, votes);
   const isUnexpected = judgeEpisode(judgement);
   if (isEnumeration) tellEnumeration(judgement);
   if (!isUnexpected) for (const metric of beyond) tellVolume(judgement, metric);
+}
+
+/** A new repository says something of a key that meets one rarely, and several in one episode of any. */
+function tellsOfStranger({ repositories, episode }: KeyState): boolean {
+  const isSeveral = (episode?.newRepositories ?? 0) >= NEW_REPOSITORIES && repositories.isTelling;
+  return repositories.meetsNewOnesRarely || isSeveral;
 }
 
 function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, votes: Vote[]): void {
@@ -54,8 +68,7 @@ function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, vo
   }
 }
 
-function judgeWaking(judgement: Judgement, idleMs: number, votes: Vote[]): void {
-  votes.push('wasIdle');
+function tellWaking(judgement: Judgement, idleMs: number): void {
   judgement.fire('idle-key-wakes', () => ({
     evidence: { daysIdle: Math.floor(idleMs / DAY_MS) },
     baseline: { daysUsed: judgement.state.activeDays },
@@ -75,7 +88,11 @@ function judgeEnumeration(judgement: Judgement, votes: Vote[]): boolean {
   const { repositories } = judgement.state;
   const threshold = judgement.threshold('enumeration');
   if (!judgement.hasLearned || repositories.inThisHour < threshold) return false;
-  if (repositories.inTenMinutes < Math.max(threshold, ENUMERATION_PEAKS * repositories.peak)) return false;
+  const { inTenMinutes, newInTenMinutes, peak } = repositories;
+  const isMostlyNew = 2 * newInTenMinutes >= inTenMinutes;
+  // Who goes through what the key has always used may be setting up a cluster anew.
+  const times = isMostlyNew ? 1 : KNOWN_ENUMERATION;
+  if (inTenMinutes < times * Math.max(threshold, ENUMERATION_PEAKS * peak)) return false;
   votes.push('enumerates');
   return true;
 }
@@ -112,7 +129,7 @@ function isMostlyStrange({ state }: Judgement, { places }: RecordedUse): boolean
 function tellEnumeration(judgement: Judgement): void {
   const { repositories } = judgement.state;
   judgement.fire('enumeration', () => ({
-    evidence: { repositoriesInTenMinutes: repositories.inTenMinutes },
+    evidence: { repositoriesInTenMinutes: repositories.inTenMinutes, newOnes: repositories.newInTenMinutes },
     baseline: { mostInTenMinutes: rounded(repositories.peak), repositoriesKnown: repositories.known },
   }));
 }

@@ -22,21 +22,28 @@ const COUNTRIES_KNOWN = 12;
 const ASNS_KNOWN = 12;
 const NETWORKS_KNOWN = 24;
 /** What a new country, operator and network count for a key that never met one before. */
-const COUNTRY_POINTS = 4;
-const ASN_POINTS = 3;
+const COUNTRY_POINTS = 3;
+const ASN_POINTS = 4.5;
 const NETWORK_POINTS = 1.5;
 /** A use outside what was declared says more than any habit. */
 const UNDECLARED_POINTS = 10;
 export const POINTS_MAX = UNDECLARED_POINTS;
 /** Countries of IPv6 addresses agree between databases in a third to two thirds of cases. */
 const IPV6_COUNTRY_SHARE = 0.25;
-/** Other keys of the registry have been used from this operator for days. */
-const PEERS_SHARE = 0.4;
+/** Other keys of the registry are used from this operator. */
+const PEERS_SHARE = 0.5;
 /** Surprise of SURPRISE_FULL_BITS and more counts fully, below SURPRISE_NONE_BITS nothing. */
 const SURPRISE_NONE_BITS = 1;
 const SURPRISE_FULL_BITS = 5;
 
 export const NOTHING_NEW: PlaceNews = { points: 0, country: false, asn: false, network: false };
+
+/** What is new about a place for a key without habits: what is new to its registry. */
+export function newsToRegistry({ network }: Place, strangeness: { country: number; asn: number }): PlaceNews {
+  const countryShare = isIpv6(network) ? IPV6_COUNTRY_SHARE : 1;
+  const points = COUNTRY_POINTS * strangeness.country * countryShare + ASN_POINTS * strangeness.asn;
+  return { points, country: strangeness.country > 0, asn: strangeness.asn > 0, network: points > 0 };
+}
 
 /** The places of a key. */
 export class KnownPlaces {
@@ -45,6 +52,9 @@ export class KnownPlaces {
   readonly #networks: KnownValues;
   /** The country of the last use that tells one reliably, and when. */
   #last: { readonly country: string; readonly time: number } | undefined;
+  /** The network hashed last: asked and then remembered. */
+  #lastNetwork = '';
+  #lastNumber = hash32('');
 
   constructor(snapshot?: KnownPlacesSnapshot) {
     this.#countries = known(COUNTRIES_KNOWN, snapshot?.[0]);
@@ -79,7 +89,7 @@ export class KnownPlaces {
     const news = {
       country: country !== null && !this.#countries.has(countryNumber(country)),
       asn: asn !== null && !this.#asns.has(asn),
-      network: network !== null && !this.#networks.has(hash32(network)),
+      network: network !== null && !this.#networks.has(this.#numberOf(network)),
     };
     if (!news.country && !news.asn && !news.network) return NOTHING_NEW;
     if (settings.declaresPlaces) {
@@ -109,7 +119,12 @@ export class KnownPlaces {
       if (!isIpv6(network)) this.#last = { country, time };
     }
     if (asn !== null) this.#asns.see(asn, day);
-    if (network !== null) this.#networks.see(hash32(network), day);
+    if (network !== null) this.#networks.see(this.#numberOf(network), day);
+  }
+
+  #numberOf(network: string): number {
+    if (network !== this.#lastNetwork) [this.#lastNetwork, this.#lastNumber] = [network, hash32(network)];
+    return this.#lastNumber;
   }
 
   /** IPv6 tells no country well enough to hold it against the key. */
