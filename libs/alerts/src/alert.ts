@@ -20,6 +20,8 @@ export type AlertRaised = Fact<
     readonly next: readonly NextStep[];
     /** Position of the usage fact that made the rule fire, decimal. */
     readonly position: string;
+    /** Whether channels are told of it at once; else the next digest does. */
+    readonly tells: boolean;
   }
 >;
 /** It fired again within the window. `count` is the whole. */
@@ -33,10 +35,17 @@ export type AlertRepeated = Fact<
     readonly position: string;
   }
 >;
+/** What somebody wrote, as it stands in the log: encrypted under the key of that user; libs/personal-data makes and opens it. */
+export interface SealedNote {
+  readonly subject: string;
+  readonly iv: string;
+  readonly ciphertext: string;
+  readonly commitment: string;
+}
 /** `by` is a pseudonymous actor id. */
 export type AlertAcknowledged = Fact<
   'AlertAcknowledged',
-  { readonly at: string; readonly registry: string; readonly by: string }
+  { readonly at: string; readonly registry: string; readonly by: string; readonly note: SealedNote | null }
 >;
 /** What it turned out to be: an attack or a leak, something that was meant to be, or nothing at all. */
 export const OUTCOMES = ['confirmed', 'expected', 'false-alarm'] as const;

@@ -1,7 +1,10 @@
 export * from './alert.js';
 export * from './alert-decisions.js';
+export * from './alert-watch.js';
 export * from './catalogue.js';
+export * from './configuration.js';
 export * from './detector.js';
+export * from './digest.js';
 export { alertId, type Details, type Finding } from './finding.js';
 export { KEY_STATE_BYTES_MAX, type KeyState } from './key-state.js';
 export { HourlyProfile } from './hourly-profile.js';

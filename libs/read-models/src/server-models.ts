@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { alertTable } from './alert-table.js';
 import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
@@ -15,6 +16,7 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   reminderTable,
   grantTable,
   notificationTable,
+  alertTable,
 ];
 
 /** Read-model files are told apart by what they hold. */
@@ -29,6 +31,7 @@ export const API_PROJECTIONS: readonly Projection[] = [
   keyTable,
   reminderTable,
   notificationTable,
+  alertTable,
 ];
 
 export function apiModelFile(dataDir: string): string {

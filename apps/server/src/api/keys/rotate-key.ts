@@ -229,7 +229,7 @@ function successorOf(
   { registry, id, wanted: { at, expiresInMs } }: RotateKey,
   secretHash: string,
 ) {
-  const { name, description, labels, permission, expiresAt, repositories, networks } = old;
+  const { name, description, labels, permission, expiresAt, repositories, networks, expectedCountries } = old;
   const lifetime =
     expiresInMs ?? (expiresAt === null ? undefined : Date.parse(expiresAt) - Date.parse(generated.at));
   const expiry = lifetime === undefined ? null : storedExpiry(Date.parse(at) + lifetime, '/expiresIn');
@@ -247,7 +247,8 @@ function successorOf(
     registry: registry.id,
     registryRevision: registry.revision.toString(),
     createdBy: generated.createdBy,
-    expectedCountries: generated.expectedCountries,
+    expectedCountries,
     rotates: id,
+    canary: generated.canary,
   };
 }
