@@ -79,7 +79,7 @@ export const alertFacts = describeFacts([alerts], {
       by,
       outcome: [
         'text',
-        '`confirmed` (an attack or a leak), `expected` (the use was meant), or `false-alarm`.',
+        '`confirmed` (an attack or a leak), `expected` (the use was meant), `false-alarm` or `unstated`.',
       ],
     },
     example: {
