@@ -44,7 +44,7 @@ export function registryNoise(random: Random, registry: RegistryPlan, midnight: 
 }
 
 /** A key on one day: where it is, and what it uses. */
-export class Scene {
+class Scene {
   readonly facts: TimedFact[] = [];
   readonly growth: number;
   /** 0 = Sunday. */

@@ -64,6 +64,7 @@ describe('the exact rules', () => {
   it.each([
     refusal(NOW, { proven: false, reason: 'wrong_secret' }),
     refusal(NOW, { reason: 'not_permitted', denied: 'permission' }),
+    use(NOW, {}),
   ])('canary-touched fires at any touch', (fact) =>
     expect(rulesOf(find([fact], settingsOf({}, { canary: true })))).toEqual(['canary-touched']),
   );
@@ -74,6 +75,8 @@ describe('the exact rules', () => {
     expect(find([0, 1, 2, 3, 4].map((minute) => wrong(minute, 1, KEY)))).toEqual([]);
     const found = find([wrong(0, 20, null), wrong(1, 20, null)]);
     expect(found).toMatchObject([{ rule: 'stuffing', key: null, registry: REGISTRY }]);
+    const holder = refusal(NOW, { reason: 'not_permitted', denied: 'repository', credentials: 30 });
+    expect(find([holder, holder])).toEqual([]);
   });
 });
 
@@ -141,8 +144,8 @@ describe('the rules on habits', () => {
     expect(rulesOf(findMore([...spree(40, change)]))).toContain(rule),
   );
 
-  it('three times the usual is no alert: a release day', () =>
-    expect(rulesOf(findMore([...spree(15, { pushes: 1, pulls: 3 })]))).toEqual([]));
+  it('seven times the usual is no alert where pushes and pulls grow alike: a release day', () =>
+    expect(rulesOf(findMore([...spree(35, { pushes: 1, pulls: 3 })]))).toEqual([]));
 
   it('going through many repositories in minutes is an enumeration, and by the hour a volume', () => {
     const tour = Array.from({ length: 8 }, (_, minute) =>

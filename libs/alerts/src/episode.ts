@@ -21,7 +21,7 @@ const VOTE_NAMES = Object.keys(VOTES) as Vote[];
 
 /** What comes from the place later than this is habit, and not the same episode. */
 export const EPISODE_MS = 48 * 3_600_000;
-/** So many new repositories say something also of a key that meets new ones often. */
+/** So many new repositories in an episode say something of any key. */
 export const NEW_REPOSITORIES = 3;
 /** So many other new places: the key is in several hands. */
 export const OTHER_PLACES = 3;

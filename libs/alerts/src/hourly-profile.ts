@@ -5,7 +5,7 @@ export type Metric = (typeof METRICS)[number];
 /** Metrics with a profile by hour of the week; deletes are too rare for one and are compared with their peak alone. */
 const PROFILED = 4;
 const HOUR_MS = 3_600_000;
-export const HOURS_OF_WEEK = 168;
+const HOURS_OF_WEEK = 168;
 /** 1970-01-01 was a Thursday: hours from Monday 00:00 UTC to it. */
 const EPOCH_HOUR_OF_WEEK = 72;
 /** A week never counts for less than this in the mean of its hour: about the last six weeks matter. */
@@ -37,8 +37,8 @@ const PEAKS_UNUSUAL = 1.25;
 const PEAKS_EXTRAORDINARY = 5;
 const PEAKS_WHERE_MIX_CHANGES = 3;
 const PEAKS_WHERE_MIX_STAYS = 10;
-/** Sizes of images vary more than their number. */
-const PEAKS_OF_BYTES = 8;
+/** Of bytes and repositories: images differ in size, and all of them are built anew at times. */
+const PEAKS_OF_SPREAD = 8;
 /** The mix has changed when one has grown this many times as much as the other. */
 const MIX_CHANGE = 2.5;
 
@@ -148,7 +148,7 @@ export class HourlyProfile {
   #peaksNeeded(index: number): number {
     // Pushes and pulls are the first two.
     const other = index === 0 ? 1 : 0;
-    if (METRICS[index] === 'bytes') return PEAKS_OF_BYTES;
+    if (METRICS[index] === 'bytes' || METRICS[index] === 'repositories') return PEAKS_OF_SPREAD;
     if (index > 1 || this.#sum(other, PEAK) < 1 || this.#sum(index, PEAK) < 1) return PEAKS_EXTRAORDINARY;
     const [growth, otherGrowth] = [index, other].map((one) => this.#now[one]! / this.#sum(one, PEAK)) as [
       number,

@@ -8,6 +8,8 @@ import type { UsagePlace } from './usage-input.js';
 const EPISODE_POINTS_MIN = 1;
 /** A place has to be stranger by this much to take the place of one that there is evidence of. */
 const PLACE_CHANGE_POINTS = 1.5;
+/** Another new place counts as one when it is at least this strange. */
+const OTHER_PLACE_POINTS_MIN = 2.5;
 
 /** What is new about one place of a use; remembers it, and tells the low alerts. Returns whether the place is strange. */
 export function judgePlace(judgement: Judgement, place: UsagePlace): void {
@@ -34,8 +36,8 @@ export function openEpisode({ state, time }: Judgement, place: Place, news: Plac
   const { episode } = state;
   if (episode && !episode.isOver(time)) {
     if (episode.isAt(place)) return;
-    episode.otherPlaces += 1;
-    if (episode.otherPlaces === OTHER_PLACES) episode.vote('fromManyPlaces');
+    if (news.points >= OTHER_PLACE_POINTS_MIN) episode.otherPlaces += 1;
+    if (episode.otherPlaces >= OTHER_PLACES) episode.vote('fromManyPlaces');
     if (episode.points + PLACE_CHANGE_POINTS >= news.points) return;
   }
   const { network, country, asn } = place;

@@ -12,16 +12,17 @@ const DAY_MS = 86_400_000;
 const LONG_PAUSE_MS = 7 * DAY_MS;
 const MIB = 2 ** 20;
 const MIB_PER_GIB = 1024;
-/** More different repositories than this many times the most of the last weeks are an enumeration, above the threshold. */
-const ENUMERATION_PEAKS = 2;
-/** … and this many times as many where the key used most of them before. */
-const KNOWN_ENUMERATION = 2;
+/** An enumeration is this many times the most repositories that the key reached in ten minutes in the last weeks. */
+const ENUMERATION_PEAKS = 1.5;
+/** Among more requests than these a single new repository says nothing. */
+const REQUESTS_EARLY_MAX = 30;
 /** A new program says something for a key that meets one rarely. */
 const TELLING_WEIGHT = 0.5;
 
 /** What the gate let through: a part of a minute of the key. */
 export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   const { state, time } = judgement;
+  if (judgement.settings.isCanary) return tellTouched(judgement, use);
   state.profile.advance(time);
   state.repositories.advance(time);
   const isStrangeHour = state.profile.isStrangeHour();
@@ -35,7 +36,7 @@ export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   const newcomers = state.repositories.see(use.repositories, use.repositorySet);
   const isStrange = isMostlyStrange(judgement, use);
   if (isStrange) state.episode!.newRepositories += newcomers;
-  if (newcomers > 0 && judgement.hasLearned && tellsOfStranger(state)) votes.push('newRepository');
+  if (newcomers > 0 && state.activeDays > 1 && tellsOfStranger(state)) votes.push('newRepository');
   count(judgement, use);
   const isEnumeration = judgeEnumeration(judgement, votes);
   const beyond = judgeVolumes(judgement, votes);
@@ -47,10 +48,18 @@ export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   if (!isUnexpected) for (const metric of beyond) tellVolume(judgement, metric);
 }
 
-/** A new repository says something of a key that meets one rarely, and several in one episode of any. */
+/** Several new repositories in one episode say something, and a single one among few requests of a key that meets one rarely. */
 function tellsOfStranger({ repositories, episode }: KeyState): boolean {
-  const isSeveral = (episode?.newRepositories ?? 0) >= NEW_REPOSITORIES && repositories.isTelling;
-  return repositories.meetsNewOnesRarely || isSeveral;
+  if (!episode || !repositories.isTelling) return false;
+  const isEarly = episode.pulls + episode.pushes <= REQUESTS_EARLY_MAX;
+  return episode.newRepositories >= NEW_REPOSITORIES || (repositories.meetsNewOnesRarely && isEarly);
+}
+
+/** A canary may be let in as far as a login: it is an alert all the same. */
+function tellTouched(judgement: Judgement, { places, clients }: RecordedUse): void {
+  const { network = null, country = null, asn = null } = places[0] ?? {};
+  const client = clients[0]?.client ?? null;
+  judgement.fire('canary-touched', () => ({ evidence: { network, country, asn, client }, baseline: {} }));
 }
 
 function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, votes: Vote[]): void {
@@ -59,8 +68,9 @@ function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, vo
   for (const { client } of clients) {
     const weight = weightOf(state.clients);
     const isNew = state.clients.see(hash32(client), day);
-    if (!isNew || weight < TELLING_WEIGHT || !judgement.hasLearned) continue;
+    if (!isNew || weight < TELLING_WEIGHT || state.activeDays <= 1) continue;
     votes.push('newClient');
+    if (!judgement.hasLearned) continue;
     judgement.fire('new-client', () => ({
       evidence: { client, country: places[0]?.country ?? null, network: places[0]?.network ?? null },
       baseline: { clientsKnown: state.clients.size - 1 },
@@ -84,15 +94,14 @@ function count({ state }: Judgement, { actions, bytesUp, bytesDown }: RecordedUs
   profile.set('repositories', repositories.inThisHour);
 }
 
+/** Many repositories, and most of them new: who goes through what the key always used may be setting up a cluster anew. */
 function judgeEnumeration(judgement: Judgement, votes: Vote[]): boolean {
   const { repositories } = judgement.state;
   const threshold = judgement.threshold('enumeration');
-  if (!judgement.hasLearned || repositories.inThisHour < threshold) return false;
-  const { inTenMinutes, newInTenMinutes, peak } = repositories;
-  const isMostlyNew = 2 * newInTenMinutes >= inTenMinutes;
-  // Who goes through what the key has always used may be setting up a cluster anew.
-  const times = isMostlyNew ? 1 : KNOWN_ENUMERATION;
-  if (inTenMinutes < times * Math.max(threshold, ENUMERATION_PEAKS * peak)) return false;
+  const newOnes = repositories.newInTenMinutes;
+  if (!judgement.hasLearned || newOnes < threshold) return false;
+  const all = repositories.inTenMinutes;
+  if (2 * newOnes < all || all < ENUMERATION_PEAKS * repositories.peak) return false;
   votes.push('enumerates');
   return true;
 }

@@ -10,7 +10,7 @@ export interface Place {
   readonly asn: number | null;
 }
 
-/** What is new about a place, and how many points of evidence that is: 0 to POINTS_MAX. */
+/** What is new about a place, and how many points of evidence that is: 0 to UNDECLARED_POINTS. */
 export interface PlaceNews {
   readonly points: number;
   readonly country: boolean;
@@ -27,7 +27,6 @@ const ASN_POINTS = 4.5;
 const NETWORK_POINTS = 1.5;
 /** A use outside what was declared says more than any habit. */
 const UNDECLARED_POINTS = 10;
-export const POINTS_MAX = UNDECLARED_POINTS;
 /** Countries of IPv6 addresses agree between databases in a third to two thirds of cases. */
 const IPV6_COUNTRY_SHARE = 0.25;
 /** Other keys of the registry are used from this operator. */
@@ -35,8 +34,10 @@ const PEERS_SHARE = 0.5;
 /** Surprise of SURPRISE_FULL_BITS and more counts fully, below SURPRISE_NONE_BITS nothing. */
 const SURPRISE_NONE_BITS = 1;
 const SURPRISE_FULL_BITS = 5;
+/** A key is settled where a new operator is at least this surprising, one that just came counted. */
+const SETTLED_BITS = 3.3;
 
-export const NOTHING_NEW: PlaceNews = { points: 0, country: false, asn: false, network: false };
+const NOTHING_NEW: PlaceNews = { points: 0, country: false, asn: false, network: false };
 
 /** What is new about a place for a key without habits: what is new to its registry. */
 export function newsToRegistry({ network }: Place, strangeness: { country: number; asn: number }): PlaceNews {
@@ -80,7 +81,7 @@ export class KnownPlaces {
 
   /** Whether the key is usually in one place, so that a second one at the same time says something. */
   get isSettled(): boolean {
-    return this.#asns.surpriseBits >= SURPRISE_FULL_BITS - 1;
+    return this.#asns.surpriseBits >= SETTLED_BITS;
   }
 
   /** What is new about the place; remembers nothing. */
@@ -98,10 +99,13 @@ export class KnownPlaces {
     }
     const share = areKnownToPeers ? PEERS_SHARE : 1;
     const countryShare = isIpv6(network) ? IPV6_COUNTRY_SHARE : 1;
+    const networkWeight = weightOf(this.#networks);
+    // Where networks come and go and the operator never does, the operator is the habit, and has their points too.
+    const asnPoints = ASN_POINTS + NETWORK_POINTS * (1 - networkWeight);
     const points =
       (news.country ? COUNTRY_POINTS * share * countryShare * weightOf(this.#countries) : 0) +
-      (news.asn ? ASN_POINTS * share * weightOf(this.#asns) : 0) +
-      (news.network ? NETWORK_POINTS * weightOf(this.#networks) : 0);
+      (news.asn ? asnPoints * share * weightOf(this.#asns) : 0) +
+      (news.network ? NETWORK_POINTS * networkWeight : 0);
     return { ...news, points };
   }
 

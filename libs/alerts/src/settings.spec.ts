@@ -56,6 +56,6 @@ describe('the settings of a key', () => {
     const settings = new ResolvedSettings(DEFAULT_ALERT_SETTINGS, muted);
     expect(settings.threshold('stuffing', 0)).toBe(20);
     expect(settings.threshold('enumeration', at('2026-01-31T23:59:59.999Z'))).toBeUndefined();
-    expect(settings.threshold('enumeration', at('2026-02-01T00:00:00.000Z'))).toBe(20);
+    expect(settings.threshold('enumeration', at('2026-02-01T00:00:00.000Z'))).toBe(10);
   });
 });
