@@ -7,6 +7,7 @@ import {
 import { Detector, DETECTOR_VERSION, type DetectorSnapshot } from './detector.js';
 import type { Finding } from './finding.js';
 import type { KeyStateSnapshot } from './key-state.js';
+import type { RuleName } from './rules.js';
 import { ResolvedSettings, type KeyAlertSettings } from './settings.js';
 import type { UsageInput } from './usage-input.js';
 
@@ -97,7 +98,7 @@ export class RegistryWatch {
       this.#newest,
       Date.parse(fact.type === 'KeyUsageRecorded' ? fact.data.minute : fact.data.last),
     );
-    return this.#detector.apply(fact, this.#settingsOf(key));
+    return withoutEchoes(this.#detector.apply(fact, this.#settingsOf(key)));
   }
 
   #learn(key: string, type: string, { canary, expectedCountries, changes }: KeyTold): void {
@@ -124,6 +125,21 @@ export class RegistryWatch {
     }
     return resolved;
   }
+}
+
+/** What stands as evidence in the alert about an unexpected place is no alert beside it. */
+const ECHOES: ReadonlySet<RuleName> = new Set<RuleName>([
+  'new-country',
+  'new-asn',
+  'new-network',
+  'new-client',
+  'impossible-travel',
+]);
+const FROM_UNEXPECTED_PLACE = /-from-unexpected-place$/;
+
+function withoutEchoes(found: readonly Finding[]): readonly Finding[] {
+  if (!found.some(({ rule }) => FROM_UNEXPECTED_PLACE.test(rule))) return found;
+  return found.filter(({ rule }) => !ECHOES.has(rule));
 }
 
 /** JSON. The keys are kept one by one, so that a change costs what it changes. */
