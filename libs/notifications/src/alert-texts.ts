@@ -19,7 +19,7 @@ export const ALERT_TEXTS: Readonly<
   }),
   'alert.resolved': (told) => ({
     says: `${told.key ? 'had an' : 'An'} alert that is resolved${text(told.data['outcome'], (outcome) => ` as ${outcome}`)}, ${titleOf(told)}`,
-    advice: '',
+    advice: 'There is nothing more to do.',
     command: curl(alertPath(told)),
   }),
   'alert.digest': (told) => ({
