@@ -1,3 +1,6 @@
+export * from './alert-rows.js';
+export * from './alert-state.js';
+export { alertTable, readConfiguration, type ConfigurationRow } from './alert-table.js';
 export { rebuildModels } from './build.js';
 export { eachKey, grantTable, type GrantRow } from './grant-table.js';
 export * from './key-list.js';
@@ -60,7 +63,7 @@ export {
   type EndedSchedule,
 } from './rotation-table.js';
 export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
-export { ReplayMeter, type ReplayProgress } from './replay.js';
+export { pagesAfter, ReplayMeter, type ReplayProgress } from './replay.js';
 export {
   API_PROJECTIONS,
   apiModelFile,

@@ -33,6 +33,7 @@ const data: KeyGenerated['data'] = {
   networks: ['10.0.0.0/8'],
   expectedCountries: ['DE'],
   rotates: null,
+  canary: false,
 };
 const generated: KeyFact = { type: 'KeyGenerated', data };
 const changed = (changes: Partial<KeyTraits>): KeyFact => ({
@@ -121,7 +122,7 @@ describe('the tables of keys and grants', () => {
           ...now
         } = state;
         expect(findKey(database, registry, id)).toEqual({
-          ...now, id, registry, createdAt: at(0), createdBy: 'usr_a', expectedCountries: ['DE'], rotates: null,
+          ...now, id, registry, createdAt: at(0), createdBy: 'usr_a', rotates: null, canary: false,
           born: expect.anything(), revision: newestRevision(placed([generated, ...facts]), isSeenInKey),
         }); // prettier-ignore
         const { status, permission, expiresAt, revokedAt, repositories, networks, rotation } = now;

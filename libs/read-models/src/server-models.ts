@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { alertTable } from './alert-table.js';
 import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
@@ -19,6 +20,7 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   rotationTable,
   grantTable,
   notificationTable,
+  alertTable,
 ];
 
 /** Read-model files are told apart by what they hold. */
@@ -35,6 +37,7 @@ export const API_PROJECTIONS: readonly Projection[] = [
   rotationTable,
   notificationTable,
   reservationTable,
+  alertTable,
 ];
 
 export function apiModelFile(dataDir: string): string {

@@ -1,4 +1,5 @@
 import { Refusal, type Fact, type Role, type StreamKind } from '#libs/kernel';
+import { alertingAfter, NO_ALERTING, type Alerting, type AlertingFact } from './alert-rules.js';
 import { channelsAfter, type Channel, type ChannelConfigured, type ChannelRemoved } from './channels.js';
 import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
 
@@ -52,7 +53,8 @@ export type RegistryFact =
   | MemberRoleChanged
   | MemberRemoved
   | ChannelConfigured
-  | ChannelRemoved;
+  | ChannelRemoved
+  | AlertingFact;
 
 /** A member of a registry, and since when. */
 export interface Member {
@@ -75,6 +77,7 @@ export type RegistryState =
       readonly members: ReadonlyMap<string, Member>;
       /** By id, in the order in which they were added. */
       readonly channels: ReadonlyMap<string, Channel>;
+      readonly alerting: Alerting;
       readonly createdAt: string;
       readonly createdBy: string;
     };
@@ -114,6 +117,10 @@ export const registries: StreamKind<RegistryState, RegistryFact> = {
       case 'ChannelConfigured':
       case 'ChannelRemoved':
         return { ...state, channels: channelsAfter(state.channels, fact) };
+      case 'AlertRuleChanged':
+      case 'RuleMuted':
+      case 'AlertSettingsChanged':
+        return { ...state, alerting: alertingAfter(state.alerting, fact) };
       default:
         return unknownFact(fact, state);
     }
@@ -129,7 +136,8 @@ export function existing(state: RegistryState): Exclude<RegistryState, { status:
 function created({ data: { at, slug, name, plan, createdBy } }: RegistryCreated): RegistryState {
   const none = { hosts: [], upstream: null, policy: DEFAULT_POLICY, members: new Map<string, Member>() };
   const channels = new Map<string, Channel>();
-  return { status: 'active', slug, name, plan, ...none, channels, createdAt: at, createdBy };
+  const alerting = NO_ALERTING;
+  return { status: 'active', slug, name, plan, ...none, channels, alerting, createdAt: at, createdBy };
 }
 
 function membersAfter(
