@@ -11,7 +11,10 @@ export {
   type KeyRow,
 } from './key-table.js';
 export { allMembers, findMember, listMembers, memberTable, type MemberRow } from './member-table.js';
+export { DENIALS_OF_REGISTRY_KEPT, listDenials, type DenialRow } from './denials.js';
+export { lastUses, type LastUse } from './last-uses.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
+export { notificationSecretHash } from './notification-secrets.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';
 export {
@@ -34,3 +37,13 @@ export {
   serverModelFile,
 } from './server-models.js';
 export { NothingToVerify, verifyModels, type Drift, type Verification } from './verify.js';
+export * from './usage-reads.js';
+export {
+  forgetUsage,
+  HOURS_KEPT,
+  MINUTE_MS,
+  MINUTES_KEPT,
+  USAGE_STEPS,
+  usageKeptFrom,
+  usageWholeFrom,
+} from './usage-table.js';

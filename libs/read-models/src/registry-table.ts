@@ -72,7 +72,9 @@ function change(database: Database, id: string, { type, data }: RegistryFact): v
     case 'MemberAdded':
     case 'MemberRoleChanged':
     case 'MemberRemoved':
-      // In a table of their own, which a gate does not keep.
+    case 'NotificationSecretIssued':
+    case 'NotificationSecretRemoved':
+      // In tables of their own, which a gate does not keep.
       return;
   }
 }

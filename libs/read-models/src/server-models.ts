@@ -2,11 +2,20 @@ import { join } from 'node:path';
 import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
+import { notificationSecretTable } from './notification-secrets.js';
 import type { Projection } from './projection.js';
 import { registryTable } from './registry-table.js';
+import { usageTable } from './usage-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
-export const SERVER_PROJECTIONS: readonly Projection[] = [registryTable, memberTable, keyTable, grantTable];
+export const SERVER_PROJECTIONS: readonly Projection[] = [
+  registryTable,
+  memberTable,
+  keyTable,
+  grantTable,
+  notificationSecretTable,
+  usageTable,
+];
 
 /** Read-model files are told apart by what they hold. */
 export function serverModelFile(dataDir: string): string {
@@ -14,7 +23,13 @@ export function serverModelFile(dataDir: string): string {
 }
 
 /** What a node keeps that has no gate: no hash of any secret. */
-export const API_PROJECTIONS: readonly Projection[] = [registryTable, memberTable, keyTable];
+export const API_PROJECTIONS: readonly Projection[] = [
+  registryTable,
+  memberTable,
+  keyTable,
+  notificationSecretTable,
+  usageTable,
+];
 
 export function apiModelFile(dataDir: string): string {
   return join(dataDir, 'read-models', 'api.sqlite');

@@ -57,12 +57,18 @@ describe('verify', () => {
     expect(position).toBe(models.position);
     expect(events).toBe(1_500);
     expect(tables.map(({ table, rows }) => [table, rows])).toEqual([
+      ['denials', 0],
       ['grants', KEYS],
       ['key_history', KEYS / 4],
       ['keys', KEYS],
+      ['last_uses', 0],
+      ['notification_secrets', 0],
       ['registries', 0],
       ['registry_hosts', 0],
       ['registry_members', 0],
+      ['usage_clock', 0],
+      ['usage_counts', 0],
+      ['usage_tops', 0],
     ]);
     expect(tables.every(({ sha256, replayed }) => sha256 === replayed)).toBe(true);
   });

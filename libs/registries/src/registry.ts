@@ -46,6 +46,12 @@ export type MemberRoleChanged = Fact<
   { readonly at: string; readonly user: string; readonly role: Role }
 >;
 export type MemberRemoved = Fact<'MemberRemoved', { readonly at: string; readonly user: string }>;
+/** A secret for notifications was made, and the one before ended; `secretHash` is SHA-256 in hex. */
+export type NotificationSecretIssued = Fact<
+  'NotificationSecretIssued',
+  { readonly at: string; readonly secretHash: string }
+>;
+export type NotificationSecretRemoved = Fact<'NotificationSecretRemoved', { readonly at: string }>;
 export type RegistryFact =
   | RegistryCreated
   | HostAdded
@@ -56,7 +62,9 @@ export type RegistryFact =
   | RegistryPlanChanged
   | MemberAdded
   | MemberRoleChanged
-  | MemberRemoved;
+  | MemberRemoved
+  | NotificationSecretIssued
+  | NotificationSecretRemoved;
 
 /** A member of a registry, and since when. */
 export interface Member {
@@ -77,6 +85,8 @@ export type RegistryState =
       readonly policy: RegistryPolicy;
       /** By user id, in the order in which they were added. */
       readonly members: ReadonlyMap<string, Member>;
+      /** Whether notifications are taken: there is a secret for them. */
+      readonly takesNotifications: boolean;
       readonly createdAt: string;
       readonly createdBy: string;
     };
@@ -112,6 +122,10 @@ export const registries: StreamKind<RegistryState, RegistryFact> = {
       case 'MemberRoleChanged':
       case 'MemberRemoved':
         return { ...state, members: membersAfter(state.members, fact) };
+      case 'NotificationSecretIssued':
+        return { ...state, takesNotifications: true };
+      case 'NotificationSecretRemoved':
+        return { ...state, takesNotifications: false };
       default:
         return unknownFact(fact, state);
     }
@@ -126,7 +140,8 @@ export function existing(state: RegistryState): Exclude<RegistryState, { status:
 
 function created({ data: { at, slug, name, plan, createdBy } }: RegistryCreated): RegistryState {
   const none = { hosts: [], upstream: null, policy: DEFAULT_POLICY, members: new Map<string, Member>() };
-  return { status: 'active', slug, name, plan, ...none, createdAt: at, createdBy };
+  const takesNotifications = false;
+  return { status: 'active', slug, name, plan, ...none, takesNotifications, createdAt: at, createdBy };
 }
 
 function membersAfter(

@@ -1,3 +1,4 @@
+import { usageWholeFrom } from '#libs/read-models';
 import { connectRedisForQueues } from '#libs/redis';
 import type { Core } from '../start-core.js';
 import { ExpireKeys } from './expire-keys.js';
@@ -17,7 +18,8 @@ export function startWorker(core: Core): void {
   const expireKeys = new ExpireKeys(eventLog, readModels, queue, log);
   closers.add('expire-keys', () => expireKeys.close());
   const { logId } = installation;
-  const models = { file: readModels.database.file, logId, log: eventLog, projections };
+  const agedBefore = () => usageWholeFrom(core.settings.usageKeptDays, Date.now());
+  const models = { file: readModels.database.file, logId, log: eventLog, projections, agedBefore };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
   closers.add('verify-projections', () => verifyProjections.close());
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
