@@ -11,6 +11,7 @@ import { administrators, users } from '#libs/identity';
 import type { Fact, FactMetadata, Field, RecordedFact, StreamKind } from '#libs/kernel';
 import { keys } from '#libs/keys';
 import { leases } from '#libs/lease';
+import { deliveries } from '#libs/notifications';
 import { subjects } from '#libs/personal-data';
 import { findKey, findRegistry, grantTable, keyTable, registryTable } from '#libs/read-models';
 import { hosts, registries, slugs } from '#libs/registries';
@@ -35,9 +36,19 @@ const versions = catalogue.types.flatMap(({ type, version }) =>
 );
 
 const kinds = Object.fromEntries(
-  [installation, slugs, hosts, registries, keys, leases, users, administrators, subjects, usage].map(
-    (kind) => [kind.category, kind],
-  ),
+  [
+    installation,
+    slugs,
+    hosts,
+    registries,
+    keys,
+    leases,
+    users,
+    administrators,
+    subjects,
+    usage,
+    deliveries,
+  ].map((kind) => [kind.category, kind]),
 ) as unknown as Record<string, StreamKind<unknown, Fact>>;
 /** What has to have happened in the stream so that a fact of this type changes anything. */
 const BEFORE: Readonly<Record<string, readonly string[]>> = {
@@ -51,12 +62,19 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   MemberAdded: ['RegistryCreated'],
   MemberRoleChanged: ['RegistryCreated', 'MemberAdded'],
   MemberRemoved: ['RegistryCreated', 'MemberAdded'],
+  ChannelConfigured: ['RegistryCreated'],
+  ChannelRemoved: ['RegistryCreated', 'ChannelConfigured'],
   KeyChanged: ['KeyGenerated'],
   KeySuspended: ['KeyGenerated'],
   KeyResumed: ['KeyGenerated', 'KeySuspended'],
   KeyRevoked: ['KeyGenerated'],
   KeyRevocationProven: ['KeyGenerated', 'KeyRevoked'],
   KeyExpired: ['KeyGenerated'],
+  KeyRotated: ['KeyGenerated'],
+  KeyExpiryReminded: ['KeyGenerated'],
+  KeyRotationReminded: ['KeyGenerated'],
+  ReminderSnoozed: ['KeyGenerated'],
+  KeyLeakReported: ['KeyGenerated'],
   UserInvited: ['UserRegistered'],
   UserPasswordChanged: ['UserRegistered'],
   UserIdentityLinked: ['UserRegistered'],

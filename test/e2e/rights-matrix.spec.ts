@@ -168,6 +168,8 @@ async function ask(operation: string, at: Omit<Cell, 'answer'>): Promise<Cell> {
     .replace('{key}', ofSubject[registry === 'ours' ? 'ours' : 'theirs'])
     .replace('{user}', 'usr_0000000000000000')
     .replace('{host}', 'ours.example.com')
+    .replace('{channel}', 'chn_0000000000000000')
+    .replace('{delivery}', '00000000-0000-0000-0000-000000000000')
     .replace('{id}', template.includes('/users/') ? 'usr_0000000000000000' : 'drm_0000000000000000');
   const headers = subject.token === undefined ? {} : { authorization: `Bearer ${subject.token}` };
   const body = method === 'GET' ? {} : { body: { matrix: 1 } };

@@ -8,6 +8,7 @@ const PURE_LIBS = [
   'registries',
   'identity',
   'alerts',
+  'notifications',
   'usage',
   'access',
   'lease',

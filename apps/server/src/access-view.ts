@@ -12,7 +12,8 @@ export function loadAccess(access: AccessModel, database: Database, position: bi
   // RFC 3339 in UTC with milliseconds sorts as text: one time is parsed instead of two for each of a million keys.
   let newestFactAt = '';
   for (const key of eachKey(database)) {
-    const { id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt } = key;
+    const { id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt, graceEndsAt } =
+      key;
     access.loadKey({
       id,
       registry,
@@ -23,6 +24,7 @@ export function loadAccess(access: AccessModel, database: Database, position: bi
       state: status,
       expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
       revokedAt: revokedAt === null ? null : Date.parse(revokedAt),
+      graceEndsAt: graceEndsAt === null ? null : Date.parse(graceEndsAt),
     });
     if (createdAt > newestFactAt) newestFactAt = createdAt;
     if (revokedAt !== null && revokedAt > newestFactAt) newestFactAt = revokedAt;

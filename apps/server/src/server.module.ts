@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
 import { VerifierKeyRoute } from './api/audit/verifier-key.js';
+import { CHANNEL_PROVIDERS, CHANNEL_ROUTES } from './api/channels/routes.js';
 import { ChangeFeed } from './api/changes/change-feed.js';
 import { ListChangesRoute } from './api/changes/list-changes.js';
 import { RecentChanges } from './api/changes/recent-changes.js';
@@ -18,6 +19,7 @@ import { CallerGuard } from './api/identity/caller-guard.js';
 import { IDENTITY_PROVIDERS, IDENTITY_ROUTES } from './api/identity/routes.js';
 import { ChangeKeyHandler, ChangeKeyRoute } from './api/keys/change-key.js';
 import { GenerateKeyHandler, GenerateKeyRoute } from './api/keys/generate-key.js';
+import { HandoverRoute } from './api/keys/handover.js';
 import { KeyEventsRoute } from './api/keys/key-events.js';
 import { KeyOwnerGuard } from './api/keys/key-owner-guard.js';
 import { KeyViews } from './api/keys/key-views.js';
@@ -28,9 +30,12 @@ import { ResumeKeyHandler, ResumeKeyRoute } from './api/keys/resume-key.js';
 import { RevokeKeysHandler, RevokeKeysRoute } from './api/keys/revoke-keys.js';
 import { RevokeKeyHandler, RevokeKeyRoute } from './api/keys/revoke-key.js';
 import { RevocationReasons } from './api/keys/revocation-reasons.js';
+import { RotateKeyHandler, RotateKeyRoute } from './api/keys/rotate-key.js';
+import { SnoozeRemindersHandler, SnoozeRemindersRoute } from './api/keys/snooze-reminders.js';
 import { SuspendKeyHandler, SuspendKeyRoute } from './api/keys/suspend-key.js';
 import { AddMemberHandler, AddMemberRoute } from './api/members/add-member.js';
 import { ChangeMemberHandler, ChangeMemberRoute } from './api/members/change-member.js';
+import { LEAK_PROVIDERS, LEAK_ROUTES } from './api/leaks/routes.js';
 import { ListMembersRoute } from './api/members/list-members.js';
 import { MemberViews } from './api/members/member-view.js';
 import { RemoveMemberHandler, RemoveMemberRoute } from './api/members/remove-member.js';
@@ -50,6 +55,7 @@ const COMMAND_HANDLERS = [
   CreateRegistryHandler, ChangeRegistryHandler, AddHostHandler, RemoveHostHandler, ChangePolicyHandler, ChangePlanHandler,
   AddMemberHandler, ChangeMemberHandler, RemoveMemberHandler,
   GenerateKeyHandler, ChangeKeyHandler, SuspendKeyHandler, ResumeKeyHandler, RevokeKeyHandler, RevokeKeysHandler,
+  RotateKeyHandler, SnoozeRemindersHandler,
 ]; // prettier-ignore
 
 /** The management API. What it stands on is started before it (start-server.ts) and comes in as values. */
@@ -61,14 +67,19 @@ export class ServerModule {
       imports: [CqrsModule.forRoot()],
       controllers: [
         ...IDENTITY_ROUTES,
+        ...CHANNEL_ROUTES,
+        ...LEAK_ROUTES,
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
+        RotateKeyRoute, HandoverRoute, SnoozeRemindersRoute,
         VerifierKeyRoute, ProblemPages, ListChangesRoute, StreamChangesRoute,
       ], // prettier-ignore
       providers: [
         ...parts,
         ...IDENTITY_PROVIDERS,
+        ...CHANNEL_PROVIDERS,
+        ...LEAK_PROVIDERS,
         ...COMMAND_HANDLERS,
         ...REGISTRIES,
         KnownUser,

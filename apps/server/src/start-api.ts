@@ -12,6 +12,7 @@ import { BootstrapAdministrator } from './api/identity/bootstrap-administrator.j
 import { completeErasures } from './api/identity/complete-erasures.js';
 import { openMasterKey, provingMasterKey } from './api/identity/open-master-key.js';
 import { Users } from './api/identity/users.js';
+import { ReportKeys } from './api/leaks/report-keys.js';
 import { GateAddress } from './gate-address.js';
 import { Installation } from './installation.js';
 import { Membership } from './membership/membership.js';
@@ -48,7 +49,7 @@ export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boo
     value(Settings, settings), value(Installation, installation), value(EventLog, core.eventLog),
     value(ReadModels, core.readModels), value(Membership, core.membership), value(Redis, core.backends.redis),
     value(GateAddress, gateAddress), value(AuditKey, readAuditKey(settings)), value(IdentityModel, feed.model),
-    value(SubjectKeys, subjectKeys), value(Users, users),
+    value(SubjectKeys, subjectKeys), value(Users, users), value(ReportKeys, new ReportKeys(settings)),
     { provide: LOG, useValue: log },
   ]; // prettier-ignore
   const options = { bodyParser: false, logger: false, abortOnError: false } as const;

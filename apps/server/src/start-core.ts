@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { AccessModel } from '#libs/access';
 import { catalogue } from '#libs/catalogue';
 import { EventLog, LaterRelease, readHead, startLog } from '#libs/event-store';
+import { JobReport } from '#libs/jobs';
 import {
   Closers,
   Metrics,
@@ -40,6 +41,7 @@ export interface Core {
   /** Users, tokens and roles; only in a process with the API role. */
   readonly identity: IdentityFeed | undefined;
   readonly drift: DriftReport;
+  readonly jobs: JobReport;
   readonly runs: (role: Role) => boolean;
   /** The first thing that keeps this process from taking work, `except` for one check; undefined when nothing does. */
   readonly obstacle: (except?: string) => string | undefined;
@@ -93,10 +95,15 @@ export async function startCore(
   });
   closers.add('read models', () => readModels.close());
   const drift = new DriftReport(metrics);
+  const jobs = measuredJobs(metrics);
   const checks = checksOf(eventLog, readModels, backends, membership);
-  const status = () => ({ ...statusOf(eventLog, readModels, drift), ...membership.status() });
+  const status = () => ({
+    ...statusOf(eventLog, readModels, drift),
+    ...membership.status(),
+    jobs: jobs.status(),
+  });
   return {
-    settings, log, closers, metrics, backends, eventLog, installation, readModels, projections, membership, access, identity, drift, runs,
+    settings, log, closers, metrics, backends, eventLog, installation, readModels, projections, membership, access, identity, drift, jobs, runs,
     obstacle: (except) => obstacleOf(checks, except),
     operations: (fastify) =>
       mountOperations(fastify, { checks, metrics, metricsToken: settings.metricsToken, status }),
@@ -106,6 +113,15 @@ export async function startCore(
         await identity?.fill();
       }).finally(() => progress.end()),
   }; // prettier-ignore
+}
+
+function measuredJobs(metrics: Metrics): JobReport {
+  const jobs = new JobReport();
+  const [waiting, failed, dead] = ['waiting', 'failed', 'dead'].map((name) => `dockreg_jobs_${name}`);
+  metrics.gauges(waiting!, 'Jobs that wait for their time or a worker.', 'queue', () => jobs.of('waiting'));
+  metrics.gauges(failed!, 'Attempts that failed since the start.', 'queue', () => jobs.failedAttempts());
+  metrics.gauges(dead!, 'Jobs that failed in all their attempts.', 'queue', () => jobs.of('dead'));
+  return jobs;
 }
 
 async function identifyLog(eventLog: EventLog): Promise<Installation> {

@@ -38,11 +38,13 @@ beforeEach(() => {
   position = 0n;
 });
 
+const other = { id: 'reg_b', slug: 'other', upstream: undefined, serveReadsForMs: 0, allowedNetworks: [] };
+
 describe('the access model', () => {
   it('knows a registry by its slug and by its added hosts', () => {
     happens('RegistryCreated', REGISTRY, { slug: 'myapp' });
     happens('HostAdded', REGISTRY, { host: '127.0.0.1' });
-    model.loadRegistry({ id: 'reg_b', slug: 'other', upstream: undefined, serveReadsForMs: 0 });
+    model.loadRegistry(other);
     model.loadHost({ host: 'images.example', registry: 'reg_b' });
     expect(model.registryOfHost('myapp.registry.example:5000')).toBe(REGISTRY);
     expect(model.registryOfHost('127.0.0.1:5000')).toBe(REGISTRY);
@@ -53,7 +55,7 @@ describe('the access model', () => {
 
   it('knows under which prefix the repositories of a registry stand, and fails for one that it does not know', () => {
     happens('RegistryCreated', REGISTRY, { slug: 'myapp' });
-    model.loadRegistry({ id: 'reg_b', slug: 'other', upstream: undefined, serveReadsForMs: 0 });
+    model.loadRegistry(other);
     expect(model.repositoryPrefixOf(REGISTRY)).toBe('myapp/');
     expect(model.repositoryPrefixOf('reg_b')).toBe('other/');
     expect(() => model.repositoryPrefixOf('reg_c')).toThrow('slug');
@@ -101,7 +103,12 @@ describe('the access model', () => {
     expect(() => happens('KeyRevoked', ID, { at: 'yesterday' })).toThrow('RFC 3339');
     expect(() => happens('RegistryUpstreamChanged', REGISTRY, {})).toThrow('upstream');
     for (const serveReadsFor of ['10 minutes', 'P1M', 600, undefined]) {
-      expect(() => happens('RegistryPolicyChanged', REGISTRY, { policy: { serveReadsFor } })).toThrow();
+      const policy = { serveReadsFor, allowedNetworks: [] };
+      expect(() => happens('RegistryPolicyChanged', REGISTRY, { policy })).toThrow();
+    }
+    for (const allowedNetworks of ['10.0.0.0/8', [10], null, undefined]) {
+      const policy = { serveReadsFor: null, allowedNetworks };
+      expect(() => happens('RegistryPolicyChanged', REGISTRY, { policy })).toThrow('malformed');
     }
     expect(model.position).toBe(before);
     expect(model.grants.size).toBe(0);
@@ -117,21 +124,21 @@ describe('a registry in the access model', () => {
     expect([model.upstreamOf(REGISTRY), model.repositoryPrefixOf(REGISTRY)]).toEqual(['http://own:5000', '']);
     happens('RegistryUpstreamChanged', REGISTRY, { upstream: null });
     expect([model.upstreamOf(REGISTRY), model.repositoryPrefixOf(REGISTRY)]).toEqual([undefined, 'myapp/']);
-    model.loadRegistry({ id: 'reg_b', slug: 'other', upstream: 'http://b:5000', serveReadsForMs: 60_000 });
+    model.loadRegistry({ ...other, upstream: 'http://b:5000', serveReadsForMs: 60_000 });
     expect([model.upstreamOf('reg_b'), model.repositoryPrefixOf('reg_b')]).toEqual(['http://b:5000', '']);
     expect(model.serveReadsForOf('reg_b')).toBe(60_000);
   });
 
   it('serves reads without a lease for as long as its newest policy says, and never for more than 15 minutes', () => {
     const lasts = (serveReadsFor: string | null): number => {
-      happens('RegistryPolicyChanged', REGISTRY, { policy: { serveReadsFor } });
+      happens('RegistryPolicyChanged', REGISTRY, { policy: { serveReadsFor, allowedNetworks: [] } });
       return model.serveReadsForOf(REGISTRY);
     };
     expect(model.serveReadsForOf(REGISTRY)).toBe(0);
     expect([lasts('PT10M'), lasts('PT30S'), lasts('P1D'), lasts(null)]).toEqual([
       600_000, 30_000, 900_000, 0,
     ]);
-    model.loadRegistry({ id: REGISTRY, slug: 'myapp', upstream: undefined, serveReadsForMs: 86_400_000 });
+    model.loadRegistry({ ...other, id: REGISTRY, slug: 'myapp', serveReadsForMs: 86_400_000 });
     expect(model.serveReadsForOf(REGISTRY)).toBe(900_000);
   });
 

@@ -25,11 +25,14 @@ interface AccessFacts {
   readonly HostAdded: { readonly host: string };
   readonly HostRemoved: { readonly host: string };
   readonly RegistryUpstreamChanged: { readonly upstream: string | null };
-  readonly RegistryPolicyChanged: { readonly policy: { readonly serveReadsFor: string | null } };
+  readonly RegistryPolicyChanged: {
+    readonly policy: { readonly serveReadsFor: string | null; readonly allowedNetworks: readonly string[] };
+  };
   readonly KeyGenerated: Rights & { readonly registry: string; readonly secretHash: string };
   readonly KeyChanged: { readonly changes: Partial<Rights> };
   readonly KeySuspended: object;
   readonly KeyResumed: object;
+  readonly KeyRotated: { readonly graceEndsAt: string };
   readonly KeyRevoked: object;
   readonly KeyExpired: object;
 }
@@ -48,6 +51,8 @@ export interface LoadedRegistry {
   readonly upstream: string | undefined;
   /** Milliseconds for which reads go on without a lease; 0 = not at all. */
   readonly serveReadsForMs: number;
+  /** From which its keys are accepted; empty = all. */
+  readonly allowedNetworks: readonly string[];
 }
 
 /**
@@ -64,12 +69,15 @@ export class AccessModel {
     HostAdded: (id, { host }) => this.#hosts.addHost(host, id),
     HostRemoved: (id, { host }) => this.#hosts.removeHost(host, id),
     RegistryUpstreamChanged: (id, { upstream }) => this.#traits.setUpstream(id, upstream),
-    RegistryPolicyChanged: (id, { policy }) =>
-      this.#traits.setServeReadsFor(id, serveReadsForMs(policy.serveReadsFor)),
+    RegistryPolicyChanged: (id, { policy }) => {
+      this.grants.allowNetworks(id, policy.allowedNetworks);
+      this.#traits.setServeReadsFor(id, serveReadsForMs(policy.serveReadsFor));
+    },
     KeyGenerated: (id, data) => this.grants.add(grantOf(id, data)),
     KeyChanged: (id, { changes }) => this.grants.change(id, rightsIn(changes)),
     KeySuspended: (id) => this.grants.suspend(id),
     KeyResumed: (id) => this.grants.resume(id),
+    KeyRotated: (id, { graceEndsAt }) => this.grants.rotate(id, epochMilliseconds(graceEndsAt)),
     KeyRevoked: (id, _, at) => this.grants.revoke(id, at),
     KeyExpired: (id, _, at) => this.grants.expire(id, at),
   };
@@ -86,10 +94,11 @@ export class AccessModel {
     return this.#position;
   }
 
-  loadRegistry({ id, slug, upstream, serveReadsForMs }: LoadedRegistry): void {
+  loadRegistry({ id, slug, upstream, serveReadsForMs, allowedNetworks }: LoadedRegistry): void {
     this.#hosts.addSlug(slug, id);
     this.#traits.setUpstream(id, upstream ?? null);
     this.#traits.setServeReadsFor(id, serveReadsForMs);
+    this.grants.allowNetworks(id, allowedNetworks);
   }
 
   loadHost(row: { readonly host: string; readonly registry: string }): void {

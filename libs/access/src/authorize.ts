@@ -112,7 +112,7 @@ function verdictWithoutAction(
   if (grants.registryOf(row) !== registry) return 'wrong_registry';
   const state = grants.stateAt(row, now);
   if (state !== 'active') return state;
-  return grants.restrictionsOf(row)?.admits(address) === false ? 'network_refused' : 'allowed';
+  return grants.admits(row, address) ? 'allowed' : 'network_refused';
 }
 
 /** Which right of the key is missing for what is asked; undefined: none. */

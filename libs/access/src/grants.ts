@@ -1,5 +1,5 @@
-import { timingSafeEqual } from 'node:crypto';
-import { ID_WORDS, IdIndex, ROWS_PER_SEGMENT, WORDS_PER_ROW } from './id-index.js';
+import { GrantRows } from './grant-rows.js';
+import { Networks } from './networks.js';
 import {
   NO_RESTRICTIONS,
   refuseMalformed,
@@ -20,24 +20,7 @@ const SUSPENDED = STATES.indexOf('suspended');
 const EXPIRED = STATES.indexOf('expired');
 const REVOKED = STATES.indexOf('revoked');
 
-const HASH_BYTES = 32;
-const BYTES_PER_ROW = WORDS_PER_ROW * 4;
-const DOUBLES_PER_ROW = WORDS_PER_ROW / 2;
 const HASH_HEX = /^[0-9a-f]{64}$/;
-
-/**
- * Where a row of 16 words keeps what: 0-3 the id, 4-11 the hash, 12-13 a time, 14 the registry's number, 15 flags. The flags
- * have the permission level + 1 in bits 0-1 (0 = free row), the state in bits 2-3, and in the 28 bits above the number of
- * the key's set of restrictions (restrictions.ts). With its share of the index a key takes about 74 bytes.
- */
-const HASH_AT_BYTE = ID_WORDS * 4;
-const TIME_AT_DOUBLE = 6;
-const REGISTRY_AT_WORD = 14;
-const FLAGS_AT_WORD = 15;
-const PERMISSION_BITS = 0b11;
-const STATE_SHIFT = 2;
-const STATE_BITS = 0b11;
-const RESTRICTIONS_SHIFT = 4;
 
 /** What a living key may do: the part of it that can be changed. */
 export interface GrantRights extends Restrictions {
@@ -57,18 +40,8 @@ export interface Grant extends GrantRights {
   readonly state: GrantState;
   /** Milliseconds since the epoch; null unless revoked. */
   readonly revokedAt: number | null;
-}
-
-/** Three views of the same ROWS_PER_SEGMENT rows. */
-class GrantSegment {
-  readonly bytes: Buffer;
-  /** Times are expiries in ms (Infinity = never); of a revoked key the time of its revocation, since its expiry no longer matters. */
-  readonly doubles: Float64Array;
-
-  constructor(readonly words: Uint32Array<ArrayBuffer>) {
-    this.bytes = Buffer.from(words.buffer);
-    this.doubles = new Float64Array(words.buffer);
-  }
+  /** Of a rotated key: from when on it is revoked, in milliseconds since the epoch. */
+  readonly graceEndsAt?: number | null;
 }
 
 /**
@@ -77,11 +50,16 @@ class GrantSegment {
  * an expired or revoked key back.
  */
 export class Grants {
-  readonly #index = new IdIndex();
-  readonly #segments: GrantSegment[] = [];
+  /** The time of a row is its expiry (Infinity = never); of a revoked key its revocation, since its expiry no longer matters. */
+  readonly #rows = new GrantRows();
+  readonly #index = this.#rows.index;
   readonly #registries: string[] = [];
   readonly #registryNumbers = new Map<string, number>();
+  /** By the registry's number; no entry: all networks. */
+  readonly #allowedNetworks = new Map<number, Networks>();
   readonly #restrictions = new RestrictionSets();
+  /** End of the grace (ms since the epoch) by row, for the few keys that are being rotated. */
+  readonly #graces = new Map<number, number>();
 
   get size(): number {
     return this.#index.size;
@@ -121,20 +99,26 @@ export class Grants {
     const level = levelOf(id, permission);
     refuseMalformed({ repositories, networks });
     this.#restrict(row, { repositories, networks });
-    this.#setFlags(row, PERMISSION_BITS, level + 1);
-    if (expiresAt !== undefined) this.#setTime(row, expiresAt);
+    this.#rows.setLevel(row, level);
+    if (expiresAt !== undefined) this.#rows.setTime(row, expiresAt);
   }
 
   /** Suspends a key; an unknown id and a key that has ended change nothing. */
   suspend(id: string): void {
     const row = this.#livingRow(id);
-    if (row !== -1) this.#setState(row, SUSPENDED);
+    if (row !== -1) this.#rows.setState(row, SUSPENDED);
   }
 
   /** Makes a suspended key active again; an unknown id and a key that has ended change nothing. */
   resume(id: string): void {
     const row = this.#livingRow(id);
-    if (row !== -1) this.#setState(row, ACTIVE);
+    if (row !== -1) this.#rows.setState(row, ACTIVE);
+  }
+
+  /** Lets a key work until the end of its grace (ms since the epoch), and no longer; an unknown id, a key that has ended and one that has a grace change nothing. */
+  rotate(id: string, graceEndsAt: number): void {
+    const row = this.#livingRow(id);
+    if (row !== -1 && !this.#rows.hasGrace(row)) this.#setGrace(row, graceEndsAt);
   }
 
   /** Ends a key for good at `at` (ms since the epoch); an unknown id and a revoked key change nothing. */
@@ -149,6 +133,24 @@ export class Grants {
     if (row !== -1) this.#end(row, EXPIRED, expiresAt);
   }
 
+  /**
+   * From now on all keys of the registry are accepted from these networks alone, each beside its own ones; an empty list
+   * allows all. What of it cannot be read has no address in it. Throws on anything that is no list of texts.
+   */
+  allowNetworks(registry: string, networks: readonly string[]): void {
+    refuseMalformed({ repositories: [], networks });
+    if (networks.length > 0)
+      this.#allowedNetworks.set(this.#registryNumber(registry), new Networks(networks));
+    else this.#allowedNetworks.delete(this.#registryNumbers.get(registry) ?? -1);
+  }
+
+  /** Whether the row's key is accepted from the address, by the key's networks and by its registry's. */
+  admits(row: number, address: string | undefined): boolean {
+    const allowed = this.#allowedNetworks.get(this.#rows.registry(row));
+    if (allowed !== undefined && (address === undefined || !allowed.has(address))) return false;
+    return this.restrictionsOf(row)?.admits(address) !== false;
+  }
+
   /** The row of a key id, or -1. */
   find(id: string): number {
     return this.#index.find(id);
@@ -156,35 +158,42 @@ export class Grants {
 
   /** Whether the row's hash equals `hash` (32 bytes), in constant time. */
   secretMatches(row: number, hash: Uint8Array): boolean {
-    const start = (row % ROWS_PER_SEGMENT) * BYTES_PER_ROW + HASH_AT_BYTE;
-    return timingSafeEqual(this.#segment(row).bytes.subarray(start, start + HASH_BYTES), hash);
+    return this.#rows.hashMatches(row, hash);
   }
 
   registryOf(row: number): string {
-    return this.#registries[this.#word(row, REGISTRY_AT_WORD)]!;
+    return this.#registries[this.#rows.registry(row)]!;
   }
 
   permissionOf(row: number): GrantPermission {
-    return PERMISSION_LEVELS[(this.#flags(row) & PERMISSION_BITS) - 1]!;
+    return PERMISSION_LEVELS[this.#rows.level(row)]!;
   }
 
-  /** The state at `now` (ms since the epoch): a key is expired from the very millisecond of `expiresAt`, recorded or not. */
+  /**
+   * The state at `now` (ms since the epoch): a key is expired from the very millisecond of `expiresAt`, and revoked from that
+   * of the end of its grace, if that comes first; recorded or not.
+   */
   stateAt(row: number, now: number): GrantState {
-    const state = this.#state(row);
-    if (state <= SUSPENDED && this.#time(row) <= now) return 'expired';
-    return STATES[state]!;
+    const state = this.#rows.state(row);
+    if (state > SUSPENDED) return STATES[state]!;
+    const expiresAt = this.#rows.time(row);
+    if (this.#rows.hasGrace(row)) {
+      const graceEndsAt = this.#graces.get(row)!;
+      if (graceEndsAt < expiresAt && graceEndsAt <= now) return 'revoked';
+    }
+    return expiresAt <= now ? 'expired' : STATES[state]!;
   }
 
   /** What restricts the row's key; undefined: nothing. */
   restrictionsOf(row: number): RestrictionSet | undefined {
-    return this.#restrictions.at(this.#flags(row) >>> RESTRICTIONS_SHIFT);
+    return this.#restrictions.at(this.#rows.restrictions(row));
   }
 
   /** Removes the keys that were revoked, or recorded as expired, at or before `time` (ms since the epoch); returns their number. */
   forgetEndedBefore(time: number): number {
     let forgotten = 0;
     for (let row = 0; row < this.#index.rows; row++) {
-      if (this.#state(row) < EXPIRED || this.#time(row) > time) continue;
+      if (this.#rows.state(row) < EXPIRED || this.#rows.time(row) > time) continue;
       this.#erase(row);
       forgotten++;
     }
@@ -197,83 +206,49 @@ export class Grants {
     if (state === -1) throw new Error(`unknown state of ${grant.id}: ${grant.state}`);
     if (!HASH_HEX.test(grant.secretHash)) throw new Error(`the secret's hash of ${grant.id} is malformed`);
     refuseMalformed(grant);
-    const row = this.#index.add(grant.id);
-    const restrictions = this.#restrictions.acquire(grant);
-    const segment = Math.floor(row / ROWS_PER_SEGMENT);
-    this.#segments[segment] ??= new GrantSegment(this.#index.segments[segment]!);
-    const hashAt = (row % ROWS_PER_SEGMENT) * BYTES_PER_ROW + HASH_AT_BYTE;
-    this.#segment(row).bytes.write(grant.secretHash, hashAt, 'hex');
-    this.#setTime(row, state === REVOKED ? grant.revokedAt : grant.expiresAt);
-    this.#setWord(row, REGISTRY_AT_WORD, this.#registryNumber(grant.registry));
-    this.#setWord(
-      row,
-      FLAGS_AT_WORD,
-      (level + 1) | (state << STATE_SHIFT) | (restrictions << RESTRICTIONS_SHIFT),
-    );
+    const time = state === REVOKED ? grant.revokedAt : grant.expiresAt;
+    // Throws on a malformed id, before the key counts for anything else.
+    const row = this.#rows.add(grant.id, grant.secretHash, { level, state, time });
+    this.#rows.setRegistry(row, this.#registryNumber(grant.registry));
+    this.#rows.setRestrictions(row, this.#restrictions.acquire(grant));
+    if (state <= SUSPENDED && typeof grant.graceEndsAt === 'number') this.#setGrace(row, grant.graceEndsAt);
   }
 
   #end(row: number, state: number, time: number | null): void {
-    if (this.#state(row) >= state) return;
-    this.#setState(row, state);
-    this.#setTime(row, time);
+    if (this.#rows.state(row) >= state) return;
+    this.#clearGrace(row);
+    this.#rows.setState(row, state);
+    this.#rows.setTime(row, time);
   }
 
   /** The row of a key that has not ended, as far as that is recorded; -1 for any other id. */
   #livingRow(id: string): number {
     const row = this.#index.find(id);
-    return row === -1 || this.#state(row) > SUSPENDED ? -1 : row;
+    return row === -1 || this.#rows.state(row) > SUSPENDED ? -1 : row;
   }
 
   #restrict(row: number, restrictions: Restrictions): void {
-    const before = this.#flags(row) >>> RESTRICTIONS_SHIFT;
+    const before = this.#rows.restrictions(row);
     const number = this.#restrictions.acquire(restrictions);
-    this.#setFlags(row, -1 << RESTRICTIONS_SHIFT, number << RESTRICTIONS_SHIFT);
+    this.#rows.setRestrictions(row, number);
     this.#restrictions.release(before);
   }
 
   #erase(row: number): void {
-    this.#restrictions.release(this.#flags(row) >>> RESTRICTIONS_SHIFT);
-    this.#index.remove(row);
-    const start = (row % ROWS_PER_SEGMENT) * BYTES_PER_ROW;
-    this.#segment(row).bytes.fill(0, start, start + BYTES_PER_ROW);
+    this.#restrictions.release(this.#rows.restrictions(row));
+    this.#clearGrace(row);
+    this.#rows.erase(row);
   }
 
-  #segment(row: number): GrantSegment {
-    return this.#segments[Math.floor(row / ROWS_PER_SEGMENT)]!;
+  #setGrace(row: number, graceEndsAt: number): void {
+    this.#graces.set(row, graceEndsAt);
+    this.#rows.setGrace(row, true);
   }
 
-  #word(row: number, place: number): number {
-    return this.#segment(row).words[(row % ROWS_PER_SEGMENT) * WORDS_PER_ROW + place]!;
-  }
-
-  #setWord(row: number, place: number, value: number): void {
-    this.#segment(row).words[(row % ROWS_PER_SEGMENT) * WORDS_PER_ROW + place] = value;
-  }
-
-  #flags(row: number): number {
-    return this.#word(row, FLAGS_AT_WORD);
-  }
-
-  #setFlags(row: number, mask: number, bits: number): void {
-    this.#setWord(row, FLAGS_AT_WORD, (this.#flags(row) & ~mask) | bits);
-  }
-
-  /** Place in STATES. */
-  #state(row: number): number {
-    return (this.#flags(row) >>> STATE_SHIFT) & STATE_BITS;
-  }
-
-  #setState(row: number, state: number): void {
-    this.#setFlags(row, STATE_BITS << STATE_SHIFT, state << STATE_SHIFT);
-  }
-
-  #time(row: number): number {
-    return this.#segment(row).doubles[(row % ROWS_PER_SEGMENT) * DOUBLES_PER_ROW + TIME_AT_DOUBLE]!;
-  }
-
-  #setTime(row: number, time: number | null): void {
-    const place = (row % ROWS_PER_SEGMENT) * DOUBLES_PER_ROW + TIME_AT_DOUBLE;
-    this.#segment(row).doubles[place] = time ?? Infinity;
+  #clearGrace(row: number): void {
+    if (!this.#rows.hasGrace(row)) return;
+    this.#graces.delete(row);
+    this.#rows.setGrace(row, false);
   }
 
   #registryNumber(registry: string): number {

@@ -84,6 +84,7 @@ const happening = fc.oneof(
   },
   { weight: 3, arbitrary: fact('key', ['KeySuspended', 'KeyResumed', 'KeyResumed'], fc.constant({})) },
   { weight: 1, arbitrary: fact('key', ['KeyRevoked', 'KeyExpired', UNKNOWN_TYPE], fc.constant({})) },
+  { weight: 1, arbitrary: fact('key', ['KeyRotated'], fc.record({ graceEndsAt: expiry })) },
   {
     weight: 2,
     arbitrary: fact(
@@ -105,7 +106,9 @@ const happening = fc.oneof(
     arbitrary: fact(
       'registry',
       ['RegistryPolicyChanged'],
-      fc.record({ serveReadsFor: fc.constantFrom(null, 'PT1M', 'PT15M') }).map((policy) => ({ policy })),
+      fc
+        .record({ serveReadsFor: fc.constantFrom(null, 'PT1M', 'PT15M'), allowedNetworks: rights.networks })
+        .map((policy) => ({ policy })),
     ),
   },
 );

@@ -2,6 +2,7 @@ import { Catalogue } from '#libs/event-store';
 import { administratorFacts, userFacts } from '#libs/identity';
 import { keyFacts } from '#libs/keys';
 import { leaseFacts } from '#libs/lease';
+import { deliveryFacts } from '#libs/notifications';
 import { subjectFacts } from '#libs/personal-data';
 import { registryFacts, reservationFacts } from '#libs/registries';
 import { usageFacts } from '#libs/usage';
@@ -15,5 +16,6 @@ export const catalogue = new Catalogue([
   ...userFacts,
   ...administratorFacts,
   ...subjectFacts,
+  ...deliveryFacts,
   ...usageFacts,
 ]);

@@ -344,6 +344,178 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/registries/{registry}/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The channels of a registry, the oldest first.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        get: operations["listChannels"];
+        put?: never;
+        /**
+         * Add a channel: it is told of what happens from then on.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["addChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/channels/{channel}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One channel.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        get: operations["getChannel"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a channel. What was due to it is dropped; where it led cannot be read again.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        delete: operations["removeChannel"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a channel, or switch it off and on.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        patch: operations["changeChannel"];
+        trace?: never;
+    };
+    "/v1/registries/{registry}/channels/{channel}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook a new secret. For 24 hours deliveries are signed with the former one as well.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["rotateChannelSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/channels/{channel}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was or is to be delivered to a channel, the newest first: at least the last 1,000.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/channels/{channel}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a channel a test. The deliveries of the channel tell what became of it.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["testChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/deliveries/{delivery}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver once more, under the same id, and with all attempts of the schedule.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leaks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report leaked keys, in the format of GitHub's secret scanning partners. The signature is the credential.
+         * @description Needs no credentials.
+         */
+        post: operations["reportLeaks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leaks/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find keys in a text, by their form and checksum.
+         * @description Needs a session or an access token, and no right in a registry.
+         */
+        post: operations["checkLeaks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/registries": {
         parameters: {
             query?: never;
@@ -445,7 +617,7 @@ export interface paths {
          */
         get: operations["getPolicy"];
         /**
-         * Set the whole policy: once answered, no gate goes by the former one.
+         * Set the whole policy: once answered, no gate goes by the former one. With `dryRun` nothing is changed: the answer names the keys that it would break.
          * @description Needs the right `configure` (administrators, owner, admin).
          */
         put: operations["changePolicy"];
@@ -674,6 +846,66 @@ export interface paths {
         get: operations["listKeyEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a successor with the same name, rights and labels. The old key works until the grace ends. The answer is the only one that carries the new key.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/handover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who still uses a key that was rotated, and whether it is safe to retire it.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["handover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have nobody reminded of a key for a while. What becomes due meanwhile is said once, afterwards.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        post: operations["snoozeReminders"];
         delete?: never;
         options?: never;
         head?: never;
@@ -961,6 +1193,152 @@ export interface components {
         AdministratorBody: {
             administrator: boolean;
         };
+        ChannelView: {
+            /** @example chn_7Qm4TzR0aKd9P2Xb */
+            id: string;
+            /** @enum {string} */
+            kind: "email" | "webhook" | "slack";
+            name: string;
+            /** @description Of a webhook or Slack channel. What may be a secret in its path or query is left out. */
+            url: string | null;
+            /** @description Of an e-mail channel. */
+            address: string | null;
+            events: ("key.generated" | "key.revoked" | "key.expired" | "key.suspended" | "key.rotated" | "key.expiry-reminded" | "key.rotation-reminded" | "key.rotation-failed" | "key.leak-reported" | "alert.raised" | "alert.resolved")[];
+            /**
+             * @description Why it is sent nothing; `gone`: its target answered 410.
+             * @enum {string|null}
+             */
+            disabled: "by-owner" | "gone" | null;
+            /** Format: date-time */
+            createdAt: string;
+        };
+        ChannelPage: {
+            items: components["schemas"]["ChannelView"][];
+            next: string | null;
+        };
+        AddChannelBody: {
+            /** @enum {string} */
+            kind: "email" | "webhook" | "slack";
+            name: string;
+            /** @description Of a webhook or Slack channel. */
+            url?: string;
+            /** @description Of an e-mail channel. */
+            address?: string;
+            /** @description What it is told of; without it key.expiry-reminded, key.rotation-reminded, key.rotation-failed, key.leak-reported, alert.raised, alert.resolved. */
+            events?: string[];
+        };
+        AddedChannel: {
+            /** @example chn_7Qm4TzR0aKd9P2Xb */
+            id: string;
+            /** @enum {string} */
+            kind: "email" | "webhook" | "slack";
+            name: string;
+            /** @description Of a webhook or Slack channel. What may be a secret in its path or query is left out. */
+            url: string | null;
+            /** @description Of an e-mail channel. */
+            address: string | null;
+            events: ("key.generated" | "key.revoked" | "key.expired" | "key.suspended" | "key.rotated" | "key.expiry-reminded" | "key.rotation-reminded" | "key.rotation-failed" | "key.leak-reported" | "alert.raised" | "alert.resolved")[];
+            /**
+             * @description Why it is sent nothing; `gone`: its target answered 410.
+             * @enum {string|null}
+             */
+            disabled: "by-owner" | "gone" | null;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description Of a webhook: what its deliveries are signed with. Shown in this answer and never again. */
+            secret?: string | null;
+            /** @description `secret-already-shown` when the Idempotency-Key was used before. */
+            code?: string;
+        };
+        ChangeChannelBody: {
+            name?: string;
+            url?: string;
+            address?: string;
+            events?: string[];
+            /** @description Whether it is sent anything; true also after its target answered that it is gone. */
+            enabled?: boolean;
+        };
+        RotatedSecret: {
+            id: string;
+            /** @description The new secret: shown in this answer and never again. */
+            secret: string;
+            /**
+             * Format: date-time
+             * @description Until then deliveries carry a second signature, with the former secret.
+             */
+            previousSecretUntil: string;
+        };
+        DeliveryView: {
+            /** @description The same in every attempt: a webhook gets it as `webhook-id`. */
+            id: string;
+            /** @example key.revoked */
+            event: string;
+            /**
+             * Format: date-time
+             * @description When that happened of which it tells.
+             */
+            at: string;
+            /**
+             * @description `failed` is tried again at `nextAttemptAt`; `dead` is given up.
+             * @enum {string}
+             */
+            status: "pending" | "failed" | "delivered" | "dead";
+            /** @description Since it was due, or was asked for again. */
+            attempts: number;
+            /** @description Of the last attempt; of mail, the reply code. */
+            httpStatus: number | null;
+            /** @description Of the last attempt. */
+            durationMs: number | null;
+            /** @description Why the last attempt failed. */
+            error: string | null;
+            /** Format: date-time */
+            attemptedAt: string | null;
+            /** Format: date-time */
+            nextAttemptAt: string | null;
+        };
+        DeliveryPage: {
+            items: components["schemas"]["DeliveryView"][];
+            next: string | null;
+        };
+        LeakFinding: {
+            token: string;
+            type: string;
+            url?: string;
+            source?: string;
+        };
+        LeakLabel: {
+            /** @description SHA-256 of the token, in hex. */
+            token_hash: string;
+            /** @description As it was reported. */
+            token_type: string;
+            /** @enum {string} */
+            label: "true_positive" | "false_positive";
+        };
+        CheckLeaksBody: {
+            /** Format: password */
+            text: string;
+        };
+        FoundRegistry: {
+            id: string;
+            slug: string;
+        };
+        FoundKey: {
+            /** @description The public part of the key. */
+            id: string;
+            /** @enum {string} */
+            kind: "key" | "access-token";
+            /** @description null: there is no such key in a registry that you see. */
+            registry: components["schemas"]["FoundRegistry"] | null;
+            name: string | null;
+            status: string | null;
+            /** @description Whether it is the whole key with its true secret, of what you see. */
+            secretMatches: boolean;
+        };
+        FoundKeys: {
+            found: components["schemas"]["FoundKey"][];
+            /** @description Whether there are more than the first 100. */
+            truncated: boolean;
+        };
         CreateRegistryBody: {
             /** @description Lower-case letters, digits and single hyphens; never changes. */
             slug: string;
@@ -1001,36 +1379,87 @@ export interface components {
         };
         PolicyView: {
             /** Format: duration */
+            maxLifetime: string | null;
+            requireExpiry: boolean;
+            /** Format: duration */
+            rotationPeriod: string | null;
+            /** @description The longest first. */
+            reminders: string[];
+            allowedNetworks: string[];
+            namePattern: string | null;
+            maxKeys: number | null;
+            timeZone: string;
+            /** Format: duration */
             serveReadsFor: string | null;
         };
         PolicyBody: {
             /**
              * Format: duration
+             * @description No key lives longer, from its birth to its expiry, which it needs then. null: as long as it likes.
+             */
+            maxLifetime?: string | null;
+            /** @description Whether every key needs an expiry. */
+            requireExpiry?: boolean;
+            /**
+             * Format: duration
+             * @description After this a key should be replaced (`rotateBy`). Absent: P90D; null: never.
+             */
+            rotationPeriod?: string | null;
+            /** @description So long before an expiry or `rotateBy` people are reminded. Absent or null: P30D, P14D, P7D and P1D; an empty list: never. */
+            reminders?: string[] | null;
+            /** @description Networks (CIDR) or addresses from which all keys of the registry are accepted, each beside its own ones. Empty or null: all. */
+            allowedNetworks?: string[] | null;
+            /** @description Regular expression that names of keys match, found anywhere in a name unless it has ^ and $; without backreferences and look-around. null: any name. */
+            namePattern?: string | null;
+            /** @description Keys that have not ended; soft: concurrent calls may go beyond it. null: any number. */
+            maxKeys?: number | null;
+            /** @description IANA name of the zone in which times are told to people. */
+            timeZone?: string | null;
+            /**
+             * Format: duration
              * @description How long reads go on at a gate that has lost the event store, at most PT15M: for so long a revoked key may read there. null: not at all.
              */
             serveReadsFor?: string | null;
-            /**
-             * Format: duration
-             * @description Not enforced yet: a value is refused with 422 `not-supported`.
-             */
-            maxLifetime?: string | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            requireExpiry?: boolean | null;
-            /**
-             * Format: duration
-             * @description Not enforced yet: a value is refused with 422 `not-supported`.
-             */
-            rotationPeriod?: string | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            reminders?: string[] | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            allowedNetworks?: string[] | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            namePattern?: string | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            maxKeys?: number | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
-            timeZone?: string | null;
+        };
+        PolicyBreak: {
+            /** @enum {string} */
+            field: "name" | "expiresAt" | "networks";
+            why: string;
+        };
+        BrokenKeyView: {
+            id: string;
+            name: string;
+            /** @description What of the key is against the policy. */
+            why: components["schemas"]["PolicyBreak"][];
+        };
+        PolicyAnswer: {
+            /** Format: duration */
+            maxLifetime: string | null;
+            requireExpiry: boolean;
+            /** Format: duration */
+            rotationPeriod: string | null;
+            /** @description The longest first. */
+            reminders: string[];
+            allowedNetworks: string[];
+            namePattern: string | null;
+            maxKeys: number | null;
+            timeZone: string;
+            /** Format: duration */
+            serveReadsFor: string | null;
+            /** @description Only with `dryRun`. */
+            dryRun?: boolean;
+            /** @description Only with `dryRun`: by field what would be different, `from` and `to`. */
+            changes?: {
+                [key: string]: unknown;
+            };
+            /** @description Only with `dryRun`: keys that have not ended. */
+            livingKeys?: number;
+            /** @description Only with `dryRun`: how many of them it breaks. */
+            count?: number;
+            /** @description Only with `dryRun`: which they are. */
+            items?: components["schemas"]["BrokenKeyView"][];
+            /** @description Only with `dryRun`. */
+            next?: string | null;
         };
         PlanBody: {
             /** @enum {string} */
@@ -1087,6 +1516,10 @@ export interface components {
             /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
             expectedCountries?: string[] | null;
         };
+        LineageView: {
+            predecessor: string | null;
+            successor: string | null;
+        };
         RevocationView: {
             /** @enum {string} */
             cause: "requested" | "rotated" | "leaked" | "discarded";
@@ -1111,7 +1544,7 @@ export interface components {
                 [key: string]: string;
             };
             /** @enum {string} */
-            status: "active" | "suspended" | "expired" | "revoked";
+            status: "active" | "rotating" | "suspended" | "expired" | "revoked";
             /** Format: date-time */
             createdAt: string;
             /** @description Id of the user whose key it is: who generated it, maybe with an access token. */
@@ -1120,9 +1553,15 @@ export interface components {
             expiresAt: string | null;
             /**
              * Format: date-time
-             * @description When to replace it.
+             * @description When to replace it, by the registry's policy of now; null: never.
              */
-            rotateBy: string;
+            rotateBy: string | null;
+            lineage: components["schemas"]["LineageView"];
+            /**
+             * Format: date-time
+             * @description Until when a rotated key works beside its successor; null: it has none.
+             */
+            graceEndsAt: string | null;
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
@@ -1151,7 +1590,7 @@ export interface components {
                 [key: string]: string;
             };
             /** @enum {string} */
-            status: "active" | "suspended" | "expired" | "revoked";
+            status: "active" | "rotating" | "suspended" | "expired" | "revoked";
             /** Format: date-time */
             createdAt: string;
             /** @description Id of the user whose key it is: who generated it, maybe with an access token. */
@@ -1160,9 +1599,15 @@ export interface components {
             expiresAt: string | null;
             /**
              * Format: date-time
-             * @description When to replace it.
+             * @description When to replace it, by the registry's policy of now; null: never.
              */
-            rotateBy: string;
+            rotateBy: string | null;
+            lineage: components["schemas"]["LineageView"];
+            /**
+             * Format: date-time
+             * @description Until when a rotated key works beside its successor; null: it has none.
+             */
+            graceEndsAt: string | null;
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
@@ -1293,6 +1738,121 @@ export interface components {
             items: components["schemas"]["KeyEvent"][];
             next: string | null;
         };
+        RotateKeyBody: {
+            /**
+             * Format: duration
+             * @description How long the old key works beside its successor: PT0S to P30D. Absent or null: PT24H.
+             */
+            gracePeriod?: string | null;
+            /**
+             * Format: duration
+             * @description How long the successor lives. Absent or null: as long as the old key was to live.
+             */
+            expiresIn?: string | null;
+        };
+        PredecessorView: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description From when on the old key is refused.
+             */
+            graceEndsAt: string;
+        };
+        RotatedKey: {
+            /** @description `drk_` and 16 characters: public, and the user name for `docker login`. */
+            id: string;
+            name: string;
+            /** @enum {string} */
+            permission: "read" | "read-write" | "read-write-delete";
+            /** @description Id of the registry. */
+            registry: string;
+            /** @description Empty: every repository of the registry. */
+            repositories: string[];
+            /** @description Empty: from every network. */
+            networks: string[];
+            expectedCountries: string[];
+            description: string | null;
+            labels: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            status: "active" | "rotating" | "suspended" | "expired" | "revoked";
+            /** Format: date-time */
+            createdAt: string;
+            /** @description Id of the user whose key it is: who generated it, maybe with an access token. */
+            createdBy: string;
+            /** Format: date-time */
+            expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @description When to replace it, by the registry's policy of now; null: never.
+             */
+            rotateBy: string | null;
+            lineage: components["schemas"]["LineageView"];
+            /**
+             * Format: date-time
+             * @description Until when a rotated key works beside its successor; null: it has none.
+             */
+            graceEndsAt: string | null;
+            /** Format: date-time */
+            revokedAt: string | null;
+            revocation: components["schemas"]["RevocationView"] | null;
+            /** @description Asks for the key itself; `-p <key>` works too. */
+            dockerLogin: string;
+            /** @description The whole key: shown in this answer and never again. */
+            key: string | null;
+            /** @description `key-already-shown` when the Idempotency-Key was used before. */
+            code?: string;
+            predecessor: components["schemas"]["PredecessorView"];
+        };
+        LastUsedView: {
+            /** Format: date-time */
+            key: string | null;
+            /** Format: date-time */
+            successor: string | null;
+        };
+        KeyUseView: {
+            /** Format: date-time */
+            at: string;
+            network: string | null;
+            client: string | null;
+        };
+        HandoverView: {
+            /** @description Id of the old key. */
+            key: string;
+            /** @description Id of its successor; null: it has none. */
+            successor: string | null;
+            /** Format: date-time */
+            graceEndsAt: string | null;
+            /** @description Whether revoking the old key now takes nothing away from anybody. */
+            safeToRetire: boolean;
+            /** @description Why, in a sentence. */
+            verdict: string;
+            /** @description null: never, or not known. */
+            lastUsed: components["schemas"]["LastUsedView"];
+            /** @description Who still uses the old key; the last first. */
+            users: components["schemas"]["KeyUseView"][];
+        };
+        SnoozeBody: {
+            /**
+             * Format: date-time
+             * @description Nobody is reminded before this time, within the next year.
+             */
+            until?: string | null;
+            /**
+             * Format: duration
+             * @description The same as a duration from now on, such as P7D.
+             */
+            for?: string | null;
+        };
+        SnoozedKey: {
+            id: string;
+            /**
+             * Format: date-time
+             * @description From when on people are reminded again.
+             */
+            snoozedUntil: string;
+        };
         VerifierKey: {
             /**
              * @description Verifier key of C2SP signed-note: `<name>+<hash>+<base64>`.
@@ -1337,7 +1897,7 @@ export interface components {
             status: number;
             detail: string;
             /** @enum {string} */
-            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "key-revoked" | "key-expired" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "invitation-void" | "not-supported" | "expiry-in-past" | "as-of-in-future" | "idempotency-key-reused" | "too-many-requests" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
+            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "report-not-signed" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "too-many-channels" | "key-revoked" | "key-expired" | "key-suspended" | "key-rotating" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "mail-not-configured" | "invitation-void" | "not-supported" | "expiry-in-past" | "as-of-in-future" | "policy-violated" | "idempotency-key-reused" | "too-many-requests" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
             requestId: string;
             /** @description With `host-not-proven`: the DNS record that proves the host. */
             record?: {
@@ -1368,6 +1928,8 @@ export interface components {
         RetryAfter: string;
         /** @description The version of what the answer shows: `If-Match` of a change, `If-None-Match` of a read. */
         Etag: string;
+        /** @description Where to go on. */
+        Location: string;
         /** @description What is left of the limit on failures, and for how long it counts. */
         RateLimit: string;
         /** @description The limit on failures. */
@@ -1382,7 +1944,10 @@ export interface operations {
     whoAmI: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1398,7 +1963,7 @@ export interface operations {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1429,7 +1994,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1445,7 +2010,10 @@ export interface operations {
     signIn: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1467,7 +2035,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1577,7 +2145,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1595,7 +2163,10 @@ export interface operations {
     signOut: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1609,7 +2180,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1669,7 +2240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1685,7 +2256,10 @@ export interface operations {
     changePassword: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1706,7 +2280,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1816,7 +2390,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1834,7 +2408,10 @@ export interface operations {
     listSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1850,7 +2427,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1891,7 +2468,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1907,7 +2484,10 @@ export interface operations {
     endOtherSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1921,7 +2501,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -1992,7 +2572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2008,7 +2588,10 @@ export interface operations {
     endSession: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2025,7 +2608,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2106,7 +2689,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2127,7 +2710,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2143,7 +2729,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2174,7 +2760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2193,6 +2779,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2227,7 +2815,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2310,7 +2898,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2326,7 +2914,10 @@ export interface operations {
     endAccessToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2344,7 +2935,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2425,7 +3016,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2446,7 +3037,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2462,7 +3056,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2503,7 +3097,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2522,6 +3116,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2556,7 +3152,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedUser"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2639,7 +3235,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2655,7 +3251,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2684,7 +3283,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2735,7 +3334,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2751,7 +3350,10 @@ export interface operations {
     disableUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2772,7 +3374,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2853,7 +3455,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2869,7 +3471,10 @@ export interface operations {
     enableUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2890,7 +3495,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2971,7 +3576,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2987,7 +3592,10 @@ export interface operations {
     eraseUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3008,7 +3616,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErasedUser"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3089,7 +3697,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3105,7 +3713,10 @@ export interface operations {
     inviteUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3126,7 +3737,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvitationView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3207,7 +3818,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3223,7 +3834,10 @@ export interface operations {
     acceptInvitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3242,7 +3856,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3312,7 +3926,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3328,7 +3942,10 @@ export interface operations {
     nameAdministrator: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3353,7 +3970,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3444,7 +4061,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3463,7 +4080,10 @@ export interface operations {
                 /** @description Where the browser goes when it is signed in; default `/`. */
                 returnTo?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3473,11 +4093,12 @@ export interface operations {
             302: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3497,7 +4118,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3516,7 +4137,10 @@ export interface operations {
                 state?: string;
                 code?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3526,11 +4150,12 @@ export interface operations {
             302: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3550,10 +4175,1404 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listChannels: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The channels of a registry, the oldest first. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelPage"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description With the same key and body a repetition within 24 hours gives the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddChannelBody"];
+            };
+        };
+        responses: {
+            /** @description The Idempotency-Key was used before: the channel that it made then. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedChannel"];
+                };
+            };
+            /** @description Add a channel: it is told of what happens from then on. */
+            201: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedChannel"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `too-many-channels`: Too many channels. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `mail-not-configured`: No mail server. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the channel.
+                 * @example chn_7Qm4TzR0aKd9P2Xb
+                 */
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One channel. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the channel.
+                 * @example chn_7Qm4TzR0aKd9P2Xb
+                 */
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove a channel. What was due to it is dropped; where it led cannot be read again. */
+            204: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the change is for: with another one the answer is 412. */
+                "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the channel.
+                 * @example chn_7Qm4TzR0aKd9P2Xb
+                 */
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChangeChannelBody"];
+            };
+        };
+        responses: {
+            /** @description Change a channel, or switch it off and on. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `mail-not-configured`: No mail server. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateChannelSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the channel.
+                 * @example chn_7Qm4TzR0aKd9P2Xb
+                 */
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Give a webhook a new secret. For 24 hours deliveries are signed with the former one as well. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedSecret"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the channel.
+                 * @example chn_7Qm4TzR0aKd9P2Xb
+                 */
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was or is to be delivered to a channel, the newest first: at least the last 1,000. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the channel.
+                 * @example chn_7Qm4TzR0aKd9P2Xb
+                 */
+                channel: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Send a channel a test. The deliveries of the channel tell what became of it. */
+            201: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliver: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the delivery.
+                 * @example 7d1f0b8e-2c7d-5c58-9d2f-1d3f6a5e8c11
+                 */
+                delivery: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deliver once more, under the same id, and with all attempts of the schedule. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reportLeaks: {
+        parameters: {
+            query?: never;
+            header: {
+                "github-public-key-identifier": string;
+                "github-public-key-signature": string;
+                "Github-Public-Key-Signature": string;
+                "Github-Public-Key-Identifier": string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["LeakFinding"][];
+            };
+        };
+        responses: {
+            /** @description Report leaked keys, in the format of GitHub's secret scanning partners. The signature is the credential. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeakLabel"][];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. `report-not-signed`: The report is not signed. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    checkLeaks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckLeaksBody"];
+            };
+        };
+        responses: {
+            /** @description Find keys in a text, by their form and checksum. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundKeys"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many failures. */
+            429: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
@@ -3571,7 +5590,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3587,7 +5609,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3618,7 +5640,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3637,6 +5659,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3671,7 +5695,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3754,7 +5778,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3770,7 +5794,10 @@ export interface operations {
     getRegistry: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -3802,7 +5829,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3853,7 +5880,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3872,6 +5899,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -3900,7 +5929,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4001,7 +6030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4020,6 +6049,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -4060,7 +6091,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4153,7 +6184,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4169,7 +6200,10 @@ export interface operations {
     removeHost: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4195,7 +6229,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4276,7 +6310,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4292,7 +6326,10 @@ export interface operations {
     getPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4324,7 +6361,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4375,7 +6412,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4390,10 +6427,19 @@ export interface operations {
     };
     changePolicy: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description `true`: nothing is changed; the answer says which keys the policy would break. */
+                dryRun?: "true" | "false";
+            };
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -4410,19 +6456,20 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Set the whole policy: once answered, no gate goes by the former one. */
+            /** @description Set the whole policy: once answered, no gate goes by the former one. With `dryRun` nothing is changed: the answer names the keys that it would break. */
             200: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
-                    "Dockreg-Position": components["headers"]["Position"];
+                    /** @description Where in the log the write stands: `Dockreg-Min-Position` of a later read. */
+                    "Dockreg-Position"?: string;
                     ETag: components["headers"]["Etag"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["PolicyView"];
+                    "application/json": components["schemas"]["PolicyAnswer"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4523,7 +6570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4542,6 +6589,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -4570,7 +6619,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4671,7 +6720,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4692,7 +6741,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4714,7 +6766,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4765,7 +6817,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4784,6 +6836,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -4824,7 +6878,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4917,7 +6971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4933,7 +6987,10 @@ export interface operations {
     getMember: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4970,7 +7027,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5021,7 +7078,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5040,6 +7097,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5066,7 +7125,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5157,7 +7216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5176,6 +7235,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5209,7 +7270,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5310,7 +7371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5346,7 +7407,10 @@ export interface operations {
                 /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
                 unusedSince?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5368,7 +7432,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5429,7 +7493,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5448,6 +7512,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5488,7 +7554,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5581,7 +7647,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5600,7 +7666,10 @@ export interface operations {
                 /** @description What was true at this moment, to the millisecond. Needs the right `audit`, or `audit-own` for the keys that the caller generated. */
                 asOf?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5637,7 +7706,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5698,7 +7767,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5717,6 +7786,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5746,7 +7817,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5837,7 +7908,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5856,6 +7927,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5889,7 +7962,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5990,7 +8063,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6009,6 +8082,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6038,7 +8113,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6129,7 +8204,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6148,6 +8223,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6177,7 +8254,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6268,7 +8345,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6284,7 +8361,10 @@ export interface operations {
     revokeKeys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6313,7 +8393,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKeys"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6404,7 +8484,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6423,6 +8503,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6456,7 +8538,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6557,7 +8639,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6578,7 +8660,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6605,7 +8690,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyEventPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6656,7 +8741,416 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description With the same key and body a repetition within 24 hours gives the first answer. */
+                "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RotateKeyBody"];
+            };
+        };
+        responses: {
+            /** @description The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            /** @description Make a successor with the same name, rights and labels. The old key works until the grace ends. The answer is the only one that carries the new key. */
+            201: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `policy-violated`: Against the registry's policy. `expiry-in-past`: The expiry is in the past. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    handover: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who still uses a key that was rotated, and whether it is safe to retire it. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snoozeReminders: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SnoozeBody"];
+            };
+        };
+        responses: {
+            /** @description Have nobody reminded of a key for a while. What becomes due meanwhile is said once, afterwards. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SnoozedKey"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6672,7 +9166,10 @@ export interface operations {
     getVerifierKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6688,7 +9185,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifierKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6719,7 +9216,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6744,7 +9241,10 @@ export interface operations {
                 /** @description Seconds to wait for a change when there is none. */
                 wait?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6760,7 +9260,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChangePage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `unknown-position`: The position is beyond the log. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6802,7 +9302,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6826,6 +9326,8 @@ export interface operations {
             header?: {
                 /** @description Goes before `after`. */
                 "Last-Event-ID"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -6846,7 +9348,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `unknown-position`: The position is beyond the log. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6888,7 +9390,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];

@@ -49,7 +49,9 @@ export class Catalogue {
     if (!known || version === known.version) return stored;
     if (!isVersion(version) || version > known.version) return later(stored, version, known.critical);
     const data = known.upcasters.slice(version - 1).reduce((older, upcast) => upcast(older), dataOf(stored));
-    return { ...stored, data, metadata: { ...stored.metadata, schemaVersion: known.version } };
+    // A type may have come to narrow access with a later version: then what it said before counts as that too.
+    const critical = known.critical ? { critical: true as const } : {};
+    return { ...stored, data, metadata: { ...stored.metadata, schemaVersion: known.version, ...critical } };
   }
 
   /** The facts that a reader of the whole log may be given, and why not the rest; undefined when all of them may. */

@@ -1,4 +1,5 @@
 import { Queue, Worker, type ConnectionOptions, type Job } from 'bullmq';
+import type { JobReport } from './job-report.js';
 
 /** A job that should exist. `id` is a function of what it is for, so that adding it twice adds it once. */
 export interface DesiredJob<Data> {
@@ -22,7 +23,15 @@ export interface JobQueueOptions<Data> {
   readonly sweep: () => Promise<void>;
   readonly sweepEveryMs: number;
   readonly onError: (error: unknown) => void;
+  /** Is told how the queue stands after each reconciliation. */
+  readonly report?: JobReport;
 }
+
+/** Where a queue stands; what all queues of a process share. */
+export type QueuePlace = Pick<
+  JobQueueOptions<unknown>,
+  'prefix' | 'connection' | 'workerConnection' | 'report'
+>;
 
 const ATTEMPTS = 5;
 const FIRST_RETRY_AFTER_MS = 1_000;
@@ -49,7 +58,10 @@ export class JobQueue<Data> {
     });
     this.queue.on('error', options.onError);
     this.worker.on('error', options.onError);
-    this.worker.on('failed', (_job, error) => options.onError(error));
+    this.worker.on('failed', (_job, error) => {
+      options.report?.failed(name);
+      options.onError(error);
+    });
   }
 
   /** Makes sure that the scheduler and these jobs exist; a failed job of the same id is tried again. */
@@ -60,6 +72,7 @@ export class JobQueue<Data> {
       { name: SWEEP, opts: { removeOnComplete: true, removeOnFail: true } },
     );
     await this.ensure(desired);
+    await this.count();
   }
 
   /** Adds what is missing. */
@@ -89,6 +102,14 @@ export class JobQueue<Data> {
   async close(): Promise<void> {
     await this.worker.close();
     await this.queue.close();
+  }
+
+  private async count(): Promise<void> {
+    const { report, name } = this.options;
+    if (!report) return;
+    const counts = await this.queue.getJobCounts('waiting', 'delayed', 'active', 'failed');
+    const { waiting = 0, delayed = 0, active = 0, failed: dead = 0 } = counts;
+    report.counted(name, { waiting: waiting + delayed, active, dead });
   }
 
   private run(job: Job): Promise<void> {

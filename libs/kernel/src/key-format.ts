@@ -46,6 +46,12 @@ export function withoutKeys(text: string): string {
   return text.replace(EVERY_KEY, '[key]');
 }
 
+/** The keys and access tokens in a text, each once, in their order. Look-alikes whose checksum is wrong are none. */
+export function keysIn(text: string): ParsedKey[] {
+  const found = new Set(Array.from(text.matchAll(EVERY_KEY), ([key]) => key));
+  return [...found].flatMap((key) => parseKey(key) ?? []);
+}
+
 /** Whether the text has the form of a key's public id. */
 export function isKeyId(text: string): boolean {
   return KEY_ID.test(text);

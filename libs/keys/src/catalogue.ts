@@ -21,8 +21,12 @@ export const keyFacts = describeFacts([keys], {
       repositories: ['texts', 'Patterns of the repositories that it reaches; empty = all of the registry.'],
       networks: ['texts', 'Networks (CIDR) from which it is accepted; empty = all.'],
       expectedCountries: ['texts', 'Countries from which its use is expected. Restricts nothing.'],
+      rotates: [
+        'text or null',
+        'Id of the key that it is to take over from. It counts once KeyRotated stands in the stream of that key.',
+      ],
     },
-    upcasters: [unrestricted],
+    upcasters: [unrestricted, rotatesNone],
     example: {
       at: '2026-01-05T09:30:00.000Z',
       registry: 'reg_2Xb7Qm4TzR0aKd9P',
@@ -37,6 +41,7 @@ export const keyFacts = describeFacts([keys], {
       repositories: ['team/*'],
       networks: ['203.0.113.0/24'],
       expectedCountries: [],
+      rotates: null,
     },
   },
   KeyChanged: {
@@ -64,6 +69,22 @@ export const keyFacts = describeFacts([keys], {
     description: 'A suspended key is accepted again.',
     fields: { at: ['time', 'When it was resumed.'], registry },
     example: { at: '2026-01-06T11:30:00.000Z', registry: 'reg_2Xb7Qm4TzR0aKd9P' },
+  },
+  KeyRotated: {
+    description:
+      'A key got a successor. It works beside it until the grace ends; the gate refuses it from that moment on, before its revocation is recorded.',
+    fields: {
+      at: ['time', 'When it was rotated.'],
+      registry,
+      successor: ['text', 'Id of the key that takes over.'],
+      graceEndsAt: ['time', 'From when on it is refused.'],
+    },
+    example: {
+      at: '2026-03-30T09:30:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      successor: 'drk_7Yb2Lk9QwX4mRt0S',
+      graceEndsAt: '2026-03-31T09:30:00.000Z',
+    },
   },
   KeyRevoked: {
     description: 'A key was ended for ever.',
@@ -96,6 +117,85 @@ export const keyFacts = describeFacts([keys], {
     description: "A key's time was over. The gate refused it from that moment on, before this was recorded.",
     fields: { at: ['time', 'The moment from which it no longer worked: its `expiresAt`.'], registry },
     example: { at: '2026-04-05T09:30:00.000Z', registry: 'reg_2Xb7Qm4TzR0aKd9P' },
+  },
+  KeyExpiryReminded: {
+    description: 'People were reminded that a key expires.',
+    fields: {
+      at: ['time', 'When they were reminded.'],
+      registry,
+      step: ['text', 'So long before the expiry (ISO 8601), as the policy of the registry had it.'],
+      expiresAt: ['time', 'The expiry that it was about.'],
+      recipients: [
+        'texts',
+        'Pseudonymous ids of those who are told: its creator and the owners of the registry.',
+      ],
+    },
+    example: {
+      at: '2026-03-29T09:30:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      step: 'P7D',
+      expiresAt: '2026-04-05T09:30:00.000Z',
+      recipients: ['usr_8Hn2Wc5LxV1eJs6G'],
+    },
+  },
+  KeyRotationReminded: {
+    description: 'People were reminded that a key should be rotated.',
+    fields: {
+      at: ['time', 'When they were reminded.'],
+      registry,
+      step: ['text', 'So long before the date (ISO 8601), as the policy of the registry had it.'],
+      rotateBy: ['time', 'The date that it was about.'],
+      recipients: [
+        'texts',
+        'Pseudonymous ids of those who are told: its creator and the owners of the registry.',
+      ],
+    },
+    example: {
+      at: '2026-03-29T09:30:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      step: 'P7D',
+      rotateBy: '2026-04-05T09:30:00.000Z',
+      recipients: ['usr_8Hn2Wc5LxV1eJs6G'],
+    },
+  },
+  ReminderSnoozed: {
+    description:
+      'Nobody is reminded of a key for a while. What became due meanwhile is said once, afterwards.',
+    fields: {
+      at: ['time', 'When that was asked for.'],
+      registry,
+      until: ['time', 'From when on people are reminded again.'],
+    },
+    example: {
+      at: '2026-03-29T10:00:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      until: '2026-04-02T10:00:00.000Z',
+    },
+  },
+  KeyLeakReported: {
+    description: 'A key was reported to stand where it should not be.',
+    fields: {
+      at: ['time', 'When it was reported.'],
+      registry,
+      source: ['text', 'Where it was found, in the words of who reported it.'],
+      url: [
+        'object or null',
+        'Where exactly, encrypted under the key of the registry: `subject`, `iv`, `ciphertext`, `commitment`.',
+      ],
+      proven: ['boolean', 'Whether it was found with its true secret; else only its id was there.'],
+    },
+    example: {
+      at: '2026-01-06T16:00:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      source: 'content',
+      url: {
+        subject: 'reg_2Xb7Qm4TzR0aKd9P',
+        iv: 'mX0b8Zl2Rq9uYw3k',
+        ciphertext: 'p0r3c4t5uV6w7X8y9Z0aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstu',
+        commitment: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      },
+      proven: true,
+    },
   },
   KeyRevocationProven: {
     description: 'No process accepts the revoked key any more. The first proof counts.',
@@ -135,6 +235,11 @@ export const keyFacts = describeFacts([keys], {
     },
   },
 });
+
+/** Version 2 knew no rotation: none of its keys took over from another. */
+function rotatesNone(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { ...data, rotates: null };
+}
 
 /** Version 1 knew no restrictions: its keys have none. */
 function unrestricted(data: Readonly<Record<string, unknown>>): Record<string, unknown> {

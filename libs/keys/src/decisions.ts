@@ -10,22 +10,26 @@ import {
   type KeyTraits,
   type Revocation,
 } from './key.js';
+import { endedBy } from './lifetimes.js';
 
 /** A key that expires sooner than this after it is generated or changed is a mistake: no pipeline could use it. */
 export const LIFETIME_MIN_MS = 1_000;
 
 /** Which key is meant, and when: `registry` is the one that the caller named, `at` RFC 3339 in UTC with milliseconds. */
-interface OnKey {
+export interface OnKey {
   readonly registry: string;
   readonly at: string;
 }
 
+/** What is said of a new key; unless `rotates` is named, it takes over from none. */
+export type NewKey = Omit<KeyGenerated['data'], 'rotates'> & Partial<Pick<KeyGenerated['data'], 'rotates'>>;
+
 /** A new key. Refuses an expiry that is not in the future, and an id that is taken. */
-export function generateKey(data: KeyGenerated['data']): Decision<KeyState, KeyFact> {
+export function generateKey(data: NewKey): Decision<KeyState, KeyFact> {
   return (state) => {
     if (state.status !== 'none') throw new Refusal('conflict', 'a key with this id exists already');
     refusePast(data.expiresAt, data.at);
-    return [{ type: 'KeyGenerated', data }];
+    return [{ type: 'KeyGenerated', data: { ...data, rotates: data.rotates ?? null } }];
   };
 }
 
@@ -92,7 +96,7 @@ export function proveRevocation(proof: KeyRevocationProven['data']): Decision<Ke
  */
 export function expireKey(now: string): Decision<KeyState, KeyFact> {
   return (state) => {
-    if (state.status === 'none' || !isLiving(state) || !isOver(state, now)) return [];
+    if (state.status === 'none' || !isLiving(state) || endedBy(state, now) !== 'expired') return [];
     return [{ type: 'KeyExpired', data: { at: state.expiresAt!, registry: state.generated.registry } }];
   };
 }
@@ -107,18 +111,15 @@ export function missingKey(): Refusal {
   return new Refusal('not-found', 'there is no such key in this registry');
 }
 
-function living(state: KeyState, { registry, at }: OnKey): ExistingKey {
+/** The key, unless it has ended, by the clock too: then throws Refusal `key-revoked` or `key-expired`. */
+export function living(state: KeyState, { registry, at }: OnKey): ExistingKey {
   if (!belongs(state, registry)) throw missingKey();
-  if (state.status === 'revoked') throw new Refusal('key-revoked', 'the key is revoked, which is final');
-  if (!isLiving(state) || isOver(state, at)) {
+  const end = isLiving(state) ? endedBy(state, at) : state.status;
+  if (end === 'revoked') throw new Refusal('key-revoked', 'the key is revoked, which is final');
+  if (end !== undefined) {
     throw new Refusal('key-expired', 'the key has expired, which is final: generate another');
   }
   return state;
-}
-
-/** Whether its time was over at `now`, to the millisecond. */
-function isOver({ expiresAt }: KeyTraits, now: string): boolean {
-  return expiresAt !== null && Date.parse(expiresAt) <= Date.parse(now);
 }
 
 function refusePast(expiresAt: string | null, at: string): void {

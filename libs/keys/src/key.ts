@@ -37,6 +37,8 @@ export type KeyGenerated = Fact<
     readonly secretHash: string;
     /** Only feeds the alerts: restricts nothing. */
     readonly expectedCountries: readonly string[];
+    /** Id of the key that it is to take over from; null: of none. It counts once KeyRotated stands in that key's stream. */
+    readonly rotates: string | null;
   }
 >;
 /** `changes` has what is different from then on, and nothing else. */
@@ -64,6 +66,38 @@ export interface Revocation {
   readonly reason: SealedReason | null;
 }
 export type KeyRevoked = Fact<'KeyRevoked', { readonly at: string; readonly registry: string } & Revocation>;
+/** The key works until `graceEndsAt`, and `successor` (`drk_…`) takes over from it. */
+export type KeyRotated = Fact<
+  'KeyRotated',
+  { readonly at: string; readonly registry: string; readonly successor: string; readonly graceEndsAt: string }
+>;
+/** People were told of the expiry: `recipients` are ids of users, `step` the duration (ISO 8601) before it. */
+export type KeyExpiryReminded = Fact<
+  'KeyExpiryReminded',
+  {
+    readonly at: string;
+    readonly registry: string;
+    readonly step: string;
+    readonly expiresAt: string;
+    readonly recipients: readonly string[];
+  }
+>;
+/** The same of the date by which the key should be rotated. */
+export type KeyRotationReminded = Fact<
+  'KeyRotationReminded',
+  {
+    readonly at: string;
+    readonly registry: string;
+    readonly step: string;
+    readonly rotateBy: string;
+    readonly recipients: readonly string[];
+  }
+>;
+/** Nobody is reminded before `until`. */
+export type ReminderSnoozed = Fact<
+  'ReminderSnoozed',
+  { readonly at: string; readonly registry: string; readonly until: string }
+>;
 /** `at` is the moment from which the key no longer worked. */
 export type KeyExpired = Fact<'KeyExpired', { readonly at: string; readonly registry: string }>;
 
@@ -94,8 +128,61 @@ export type KeyRevocationProven = Fact<
   }
 >;
 
+/** Encrypted under the key of the registry (`subject` is its id); libs/personal-data makes and opens it. */
+interface SealedUrl {
+  readonly subject: string;
+  readonly iv: string;
+  readonly ciphertext: string;
+  readonly commitment: string;
+}
+
+/** The key stood where it should not be. `proven`: with its true secret; else only its id was there, which is public. */
+export type KeyLeakReported = Fact<
+  'KeyLeakReported',
+  {
+    readonly at: string;
+    readonly registry: string;
+    /** Where, in the words of who reported it, such as `content`. */
+    readonly source: string;
+    readonly url: SealedUrl | null;
+    readonly proven: boolean;
+  }
+>;
+
 export type KeyFact =
-  KeyGenerated | KeyChanged | KeySuspended | KeyResumed | KeyRevoked | KeyExpired | KeyRevocationProven;
+  | KeyGenerated
+  | KeyChanged
+  | KeySuspended
+  | KeyResumed
+  | KeyRotated
+  | KeyRevoked
+  | KeyExpired
+  | KeyRevocationProven
+  | KeyExpiryReminded
+  | KeyRotationReminded
+  | ReminderSnoozed
+  | KeyLeakReported;
+
+/** Facts of a key's stream that say nothing about the key itself: they change no trait, right or state of it. */
+export const KEY_REMINDERS: ReadonlySet<string> = new Set<KeyFact['type']>([
+  'KeyExpiryReminded',
+  'KeyRotationReminded',
+  'ReminderSnoozed',
+]);
+
+/** Who takes over from a key, and how long it works beside. */
+export interface Rotation {
+  readonly at: string;
+  readonly successor: string;
+  readonly graceEndsAt: string;
+}
+
+/** A reminder that was given: `date` is the expiry or the date of the rotation that it was about. */
+export interface Reminder {
+  readonly of: 'expiry' | 'rotation';
+  readonly date: string;
+  readonly step: string;
+}
 
 /** A key that there is. Its traits are those of now; `generated` has those of its birth. */
 export interface ExistingKey extends KeyTraits {
@@ -104,8 +191,15 @@ export interface ExistingKey extends KeyTraits {
   readonly expiredAt: string | null;
   readonly revokedAt: string | null;
   readonly revocation: Revocation | null;
+  /** null as long as it has no successor. Its `graceEndsAt` may be over before that is recorded: see `endOf`. */
+  readonly rotation: Rotation | null;
+  readonly reminders: readonly Reminder[];
+  /** Nobody is reminded before it. */
+  readonly snoozedUntil: string | null;
   /** What proved that the revocation holds everywhere; null until then. */
   readonly proven: KeyRevocationProven['data'] | null;
+  /** The newest report of a leak; null: there was none. */
+  readonly leak: Pick<KeyLeakReported['data'], 'at' | 'proven'> | null;
 }
 export type KeyState = { readonly status: 'none' } | ExistingKey;
 
@@ -116,7 +210,7 @@ export type KeyState = { readonly status: 'none' } | ExistingKey;
 export const keys: StreamKind<KeyState, KeyFact> = {
   category: 'key',
   initial: { status: 'none' },
-  critical: new Set(['KeyChanged', 'KeySuspended', 'KeyRevoked', 'KeyExpired']),
+  critical: new Set(['KeyChanged', 'KeySuspended', 'KeyRotated', 'KeyRevoked', 'KeyExpired']),
   evolve(state, fact) {
     if (state.status === 'none') return fact.type === 'KeyGenerated' ? born(fact.data) : state;
     switch (fact.type) {
@@ -128,12 +222,21 @@ export const keys: StreamKind<KeyState, KeyFact> = {
         return isLiving(state) ? { ...state, status: 'suspended' } : state;
       case 'KeyResumed':
         return isLiving(state) ? { ...state, status: 'active' } : state;
+      case 'KeyRotated':
+        return isLiving(state) ? rotated(state, fact.data) : state;
       case 'KeyRevoked':
         return state.status === 'revoked' ? state : revoked(state, fact.data);
       case 'KeyExpired':
         return isLiving(state) ? { ...state, status: 'expired', expiredAt: fact.data.at } : state;
       case 'KeyRevocationProven':
         return state.status === 'revoked' ? { ...state, proven: state.proven ?? fact.data } : state;
+      case 'KeyExpiryReminded':
+      case 'KeyRotationReminded':
+        return { ...state, reminders: [...state.reminders, reminderOf(fact)] };
+      case 'ReminderSnoozed':
+        return { ...state, snoozedUntil: fact.data.until };
+      case 'KeyLeakReported':
+        return { ...state, leak: { at: fact.data.at, proven: fact.data.proven } };
       default:
         return unknownFact(fact, state);
     }
@@ -155,8 +258,25 @@ function born(data: KeyGenerated['data']): ExistingKey {
     expiredAt: null,
     revokedAt: null,
     revocation: null,
+    rotation: null,
+    reminders: [],
+    snoozedUntil: null,
     proven: null,
+    leak: null,
   };
+}
+
+/** The first successor stays. */
+function rotated(state: ExistingKey, { at, successor, graceEndsAt }: KeyRotated['data']): ExistingKey {
+  return state.rotation ? state : { ...state, rotation: { at, successor, graceEndsAt } };
+}
+
+/** What is kept of the fact. */
+export function reminderOf(fact: KeyExpiryReminded | KeyRotationReminded): Reminder {
+  const { step } = fact.data;
+  return fact.type === 'KeyExpiryReminded'
+    ? { of: 'expiry', date: fact.data.expiresAt, step }
+    : { of: 'rotation', date: fact.data.rotateBy, step };
 }
 
 function revoked(state: ExistingKey, { at, cause, reason }: KeyRevoked['data']): ExistingKey {

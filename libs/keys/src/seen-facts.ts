@@ -8,7 +8,12 @@ const IS_SEEN: Readonly<Record<KeyFact['type'], boolean>> = {
   KeyResumed: true,
   KeyRevoked: true,
   KeyExpired: true,
+  KeyRotated: true,
   KeyRevocationProven: false,
+  KeyExpiryReminded: false,
+  KeyRotationReminded: false,
+  ReminderSnoozed: false,
+  KeyLeakReported: false,
 };
 
 /** Whether the fact changes what people see of a key. Not so: proofs, reminders, and facts of a later release. */

@@ -24,6 +24,19 @@ export class Metrics {
     });
   }
 
+  /** As `gauge`, with a value for each name that `label` can have. */
+  gauges(name: string, help: string, label: string, read: () => Readonly<Record<string, number>>): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      collect() {
+        for (const [of, value] of Object.entries(read())) this.set({ [label]: of }, value);
+      },
+    });
+  }
+
   histogram(name: string, help: string, buckets: readonly number[]): Histogram {
     return new Histogram({ name, help, buckets: [...buckets], registers: [this.registry] });
   }

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { base62FromBytes, ID_LENGTH, SECRET_LENGTH } from '#libs/kernel';
 
 /** A new id of this kind: `<prefix>_` and 16 random base62 characters (95 bits). */
-export function mintId(prefix: 'drk' | 'drm' | 'reg'): string {
+export function mintId(prefix: 'drk' | 'drm' | 'reg' | 'chn'): string {
   return `${prefix}_${randomBase62(ID_LENGTH)}`;
 }
 

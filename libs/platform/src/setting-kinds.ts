@@ -99,6 +99,7 @@ export const eventStoreUrl = url(
   'kurrentdb://host:2113?tls=true',
 );
 export const redisUrl = url(['redis', 'rediss'], 'redis://host:6379');
+export const smtpUrl = url(['smtp', 'smtps'], 'smtp://user:password@host:587');
 
 export const upstream = makeValidator<URL | 'none'>((text) => {
   if (text === 'none') return 'none';

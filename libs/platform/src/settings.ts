@@ -17,6 +17,7 @@ import {
   seconds,
   signerKey,
   slug,
+  smtpUrl,
   token,
   upstream,
   type Role,
@@ -121,6 +122,20 @@ export const SETTINGS = {
     default: 'enterprise',
     desc: 'plan of a new registry: `free`, `team` or `enterprise`',
   }),
+  SMTP_URL: smtpUrl({
+    default: undefined,
+    desc: 'mail server, as `smtp://user:password@host:587` or `smtps://host`; unset = no mail is sent',
+  }),
+  MAIL_FROM: email({ default: 'dockreg@localhost', desc: 'sender of all mail' }),
+  ALLOW_PRIVATE_TARGETS: str({
+    choices: ['true', 'false'] as const,
+    default: 'false',
+    desc: '`true`: URLs that users name may lead to private and loopback addresses; `false`: they are refused',
+  }),
+  LEAK_REPORT_KEYS: str({
+    default: undefined,
+    desc: 'public keys that sign reports of leaks, as JSON in the format of GitHub, or a file with it; unset = none is accepted',
+  }),
   METRICS_TOKEN: str({
     default: undefined,
     desc: 'closes `/metrics` to all but `Authorization: Bearer <this>`',
@@ -169,6 +184,12 @@ export class Settings {
   readonly publicUrl: string | undefined;
   readonly oidc: OidcSettings | undefined;
   readonly defaultPlan: 'free' | 'team' | 'enterprise';
+  /** undefined: no mail is sent. Holds a password. */
+  readonly smtpUrl: string | undefined;
+  readonly mailFrom: string;
+  readonly allowPrivateTargets: boolean;
+  /** JSON, or the name of a file with it. */
+  readonly leakReportKeys: string | undefined;
   readonly metricsToken: string | undefined;
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug';
 
@@ -201,6 +222,10 @@ export class Settings {
     this.publicUrl = values.PUBLIC_URL;
     this.oidc = oidcOf(values);
     this.defaultPlan = values.DEFAULT_PLAN;
+    this.smtpUrl = values.SMTP_URL;
+    this.mailFrom = values.MAIL_FROM;
+    this.allowPrivateTargets = values.ALLOW_PRIVATE_TARGETS === 'true';
+    this.leakReportKeys = values.LEAK_REPORT_KEYS;
     this.metricsToken = values.METRICS_TOKEN;
     this.logLevel = values.LOG_LEVEL;
   }

@@ -14,6 +14,8 @@ export interface GrantRow {
   readonly createdAt: string;
   readonly expiresAt: string | null;
   readonly revokedAt: string | null;
+  /** Of a rotated key: from when on it is revoked. */
+  readonly graceEndsAt: string | null;
   /** Patterns; empty: every repository. */
   readonly repositories: readonly string[];
   /** Empty: from every network. */
@@ -23,6 +25,7 @@ export interface GrantRow {
 const rows: KeyRows = {
   table: 'grants',
   birth: ({ registry, secretHash, at }) => ({ registry, secret_hash: secretHash, created_at: at }),
+  rotation: ({ graceEndsAt }) => ({ grace_ends_at: graceEndsAt }),
   traits: ({ permission, expiresAt, repositories, networks }) => ({
     permission,
     expires_at: expiresAt,
@@ -34,7 +37,7 @@ const rows: KeyRows = {
 /** Grants: what a gate decides by, and nothing that people wrote about a key. The hashes of the secrets stand here alone. */
 export const grantTable: Projection = {
   name: 'grants',
-  version: 1,
+  version: 2,
   categories: ['key'],
   // `born` is the row id, so that grants are written side by side in the order of the log, and not all over the file.
   // `repositories` and `networks` are JSON lists, or NULL for most keys, which have no restriction.
@@ -42,7 +45,7 @@ export const grantTable: Projection = {
     CREATE TABLE grants (
       born INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, registry TEXT NOT NULL, permission TEXT NOT NULL,
       secret_hash TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT, revoked_at TEXT,
-      repositories TEXT, networks TEXT, position INTEGER NOT NULL
+      grace_ends_at TEXT, repositories TEXT, networks TEXT, position INTEGER NOT NULL
     ) STRICT;`,
   indexes: '',
   apply: (database, event) => applyToKeyRow(rows, database, event),
@@ -61,7 +64,7 @@ export function* eachKey(database: Database): Generator<GrantRow> {
   const statement = database
     .statement(
       `SELECT max(born) AS last, json_group_array(json_array(id, registry, permission, secret_hash, status, created_at,
-         expires_at, revoked_at, repositories, networks)) AS page
+         expires_at, revoked_at, grace_ends_at, repositories, networks)) AS page
        FROM (SELECT * FROM grants WHERE born > ? ORDER BY born LIMIT ${PAGE})`,
     )
     .withBigInts();
@@ -76,10 +79,10 @@ export function* eachKey(database: Database): Generator<GrantRow> {
 
 /** The values as they stand in the page: lists are texts in it. */
 function grantRow(values: readonly (string | null)[]): GrantRow {
-  const [id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt] = values;
-  const [repositories, networks] = [listOf(values[8]), listOf(values[9])];
+  const [id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt, graceEndsAt] = values;
+  const [repositories, networks] = [listOf(values[9]), listOf(values[10])];
   return {
-    id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt, repositories, networks,
+    id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt, graceEndsAt, repositories, networks,
   } as GrantRow; // prettier-ignore
 }
 

@@ -3,14 +3,35 @@ export { eachKey, grantTable, type GrantRow } from './grant-table.js';
 export * from './key-list.js';
 export {
   dueKeys,
-  unprovenRevocations,
+  endedGraces,
   findKey,
   findKeyAt,
   foldName,
   keyTable,
+  unlinkedSuccessors,
+  unprovenRevocations,
   type KeyRow,
 } from './key-table.js';
-export { allMembers, findMember, listMembers, memberTable, type MemberRow } from './member-table.js';
+export { countLivingKeys, livingKeys } from './living-keys.js';
+export {
+  allMembers,
+  findMember,
+  listMembers,
+  memberTable,
+  ownersOf,
+  type MemberRow,
+} from './member-table.js';
+export {
+  countDeliveries,
+  dueDeliveries,
+  findChannel,
+  findDelivery,
+  listChannels,
+  listDeliveries,
+  type ChannelRow,
+  type DeliveryRow,
+} from './notification-rows.js';
+export { notificationTable } from './notification-table.js';
 export { DENIALS_OF_REGISTRY_KEPT, listDenials, type DenialRow } from './denials.js';
 export { lastUses, type LastUse } from './last-uses.js';
 export { modelStatus, type ModelStatus } from './model-status.js';
@@ -26,6 +47,7 @@ export {
   type RegistryAtGate,
   type RegistryRow,
 } from './registry-table.js';
+export { dueReminders, reminderTable, type ReminderRow } from './reminder-table.js';
 export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
 export { ReplayMeter, type ReplayProgress } from './replay.js';
 export {

@@ -54,7 +54,7 @@ function factsOf({ birth, born, then }: History, number: number): readonly KeyFa
   const data: KeyGenerated['data'] = {
     at: at(birth), registry, registryRevision: '0', createdBy: number % 2 === 0 ? 'usr_a' : 'usr_b', name: 'CI',
     permission: 'read', secretHash: 'ab'.repeat(32), expiresAt: null, description: null, labels: {}, repositories: [],
-    networks: [], expectedCountries: [], ...born,
+    networks: [], expectedCountries: [], rotates: null, ...born,
   }; // prettier-ignore
   return [{ type: 'KeyGenerated', data }, ...then.map(([when, make]) => make(at(when)))];
 }
@@ -90,9 +90,26 @@ function foldedAt(facts: readonly KeyFact[], moment: string): KeyState {
 }
 
 function rowOf(id: string, state: ExistingKey): Omit<KeyRow, 'born'> {
-  const { generated, expiredAt: _at, proven: _proof, ...now } = state;
+  const {
+    generated,
+    expiredAt: _at,
+    proven: _proof,
+    reminders: _said,
+    snoozedUntil: _until,
+    leak: _leak,
+    ...now
+  } = state;
   const { createdBy, expectedCountries } = generated;
-  return { ...now, id, registry, createdAt: generated.at, createdBy, expectedCountries, revision: 0n };
+  return {
+    ...now,
+    id,
+    registry,
+    createdAt: generated.at,
+    createdBy,
+    expectedCountries,
+    rotates: null,
+    revision: 0n,
+  };
 }
 
 interface Asked {

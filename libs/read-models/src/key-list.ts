@@ -1,3 +1,4 @@
+import type { ShownStatus } from '#libs/keys';
 import type { Database, SqlValue } from '#libs/sqlite';
 import { LIVING } from './key-rows.js';
 import { foldName, keyRow, type KeyRow } from './key-table.js';
@@ -10,7 +11,7 @@ export interface KeyQuery {
   readonly now: string;
   /** Keys are looked at as they were at `now`, which has passed; else as they are. */
   readonly asOf?: boolean;
-  readonly status?: readonly KeyRow['status'][];
+  readonly status?: readonly ShownStatus[];
   readonly permission?: readonly string[];
   /** Case-insensitive part of the name. */
   readonly nameContains?: string;
@@ -24,8 +25,16 @@ export interface KeyQuery {
   readonly limit: number;
 }
 
-/** The state shown: revoked > expired > suspended > active; expired by the clock as the gate has it, recorded or not. */
-const SHOWN_STATUS = `iif(${LIVING} AND expires_at <= ?, 'expired', status)`;
+/**
+ * The state shown, as `shownStatus` of libs/keys has it: revoked > expired > suspended > rotating > active; by the clock as the
+ * gate has it, recorded or not.
+ */
+const SHOWN_STATUS = `CASE
+  WHEN NOT (${LIVING}) THEN status
+  WHEN grace_ends_at <= ? AND (expires_at IS NULL OR grace_ends_at < expires_at) THEN 'revoked'
+  WHEN expires_at <= ? THEN 'expired'
+  WHEN status = 'active' AND grace_ends_at IS NOT NULL THEN 'rotating'
+  ELSE status END`;
 
 /** Keys of one registry that match all filters, in a stable order. */
 export function listKeys(database: Database, query: KeyQuery): KeyRow[] {
@@ -60,7 +69,9 @@ function filters(query: KeyQuery): { conditions: string[]; values: SqlValue[] } 
     conditions.push(condition);
     values.push(...bound);
   };
-  if (query.status) where(`${SHOWN_STATUS} IN (${marks(query.status)})`, query.now, ...query.status);
+  if (query.status) {
+    where(`${SHOWN_STATUS} IN (${marks(query.status)})`, query.now, query.now, ...query.status);
+  }
   if (query.permission) where(`permission IN (${marks(query.permission)})`, ...query.permission);
   if (query.nameContains) where('instr(folded_name, ?) > 0', foldName(query.nameContains));
   if (query.createdBy) where('created_by = ?', query.createdBy);

@@ -1,12 +1,12 @@
 import type { RecordedFact } from '#libs/kernel';
-import type { KeyFact, KeyGenerated, KeyRevoked, KeyTraits } from '#libs/keys';
+import type { KeyFact, KeyGenerated, KeyRevoked, KeyRotated, KeyTraits } from '#libs/keys';
 import type { Database, SqlValue } from '#libs/sqlite';
 
 /** Values by column; undefined leaves the column as it is. */
 export type Columns = Readonly<Record<string, SqlValue | undefined>>;
 
 /**
- * A table with a row for each key, and what of a key it shows. It has the columns `id`, `status`, `revoked_at`, `born` (the
+ * A table with a row for each key, and what of a key it shows. It has the columns `id`, `status`, `revoked_at`, `grace_ends_at`, `born` (the
  * commit position of KeyGenerated) and `position` (that of the newest event in the row); both fit SQLite's integers of 63
  * bits, as the store's positions do.
  */
@@ -16,6 +16,8 @@ export interface KeyRows {
   readonly traits: (traits: Partial<KeyTraits>) => Columns;
   /** The other columns of a new key, without those named above. */
   readonly birth: (data: KeyGenerated['data']) => Columns;
+  /** What a rotation changes. The first one counts: no other follows. */
+  readonly rotation: (data: KeyRotated['data']) => Columns;
   /** What a revocation changes besides `status` and `revoked_at`, where the table shows it. */
   readonly end?: (data: KeyRevoked['data']) => Columns;
   /** What the proof of a revocation changes, where the table shows it. No version of the row: nobody is shown it. */
@@ -46,6 +48,8 @@ export function applyToKeyRow(rows: KeyRows, database: Database, event: Recorded
       return change({ status: 'suspended' });
     case 'KeyResumed':
       return change({ status: 'active' });
+    case 'KeyRotated':
+      return change(rows.rotation(fact.data), `${LIVING} AND grace_ends_at IS NULL`);
     case 'KeyExpired':
       return change({ status: 'expired' });
     case 'KeyRevoked':
@@ -53,8 +57,15 @@ export function applyToKeyRow(rows: KeyRows, database: Database, event: Recorded
         { ...rows.end?.(fact.data), status: 'revoked', revoked_at: fact.data.at },
         `status <> 'revoked'`,
       );
+    case 'KeyLeakReported':
+      return;
     case 'KeyRevocationProven':
       return rows.proof && update(rows, database, event, rows.proof, `status = 'revoked'`);
+    case 'KeyExpiryReminded':
+    case 'KeyRotationReminded':
+    case 'ReminderSnoozed':
+      // In a table of their own: they say nothing about the key.
+      return;
   }
 }
 

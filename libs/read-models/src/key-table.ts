@@ -1,4 +1,5 @@
-import { isSeenInKey, type ExistingKey, type KeyTraits, type Revocation } from '#libs/keys';
+import { isSeenInKey, type ExistingKey, type KeyTraits, type Revocation, type Rotation } from '#libs/keys';
+import type { RecordedFact } from '#libs/kernel';
 import type { Database, Row } from '#libs/sqlite';
 import { applyToKeyRow, LIVING, type KeyRows } from './key-rows.js';
 import type { Projection } from './projection.js';
@@ -14,6 +15,10 @@ export interface KeyRow extends KeyTraits {
   readonly revokedAt: string | null;
   /** Why it was revoked; the reason as it stands in the log, encrypted. */
   readonly revocation: Revocation | null;
+  /** Id of the key that it was made to take over from. */
+  readonly rotates: string | null;
+  /** Its own successor. */
+  readonly rotation: Rotation | null;
   /** Commit position of KeyGenerated: the order of birth. */
   readonly born: bigint;
   /** Revision of the newest event that changed what people see of it: its version. */
@@ -23,13 +28,19 @@ export interface KeyRow extends KeyTraits {
 const rows: KeyRows = {
   table: 'keys',
   history: 'key_history',
-  birth: ({ registry, at, createdBy, expectedCountries }) => ({
+  birth: ({ registry, at, createdBy, expectedCountries, rotates }) => ({
     registry,
     created_at: at,
     created_by: createdBy,
     expected_countries: JSON.stringify(expectedCountries),
+    rotates,
+    linked: 0,
     proven: 0,
     revision: 0n,
+  }),
+  rotation: ({ at, successor, graceEndsAt }) => ({
+    rotation: JSON.stringify({ at, successor, graceEndsAt }),
+    grace_ends_at: graceEndsAt,
   }),
   end: ({ cause, reason }) => ({ revocation: JSON.stringify({ cause, reason }) }),
   proof: { proven: 1 },
@@ -45,18 +56,21 @@ const rows: KeyRows = {
   }),
 };
 
+/** A successor that no key is known to be linked to. */
+const UNLINKED = `${LIVING} AND rotates IS NOT NULL AND linked = 0`;
+
 /** Of a key now and of each of its earlier versions. `born` first: see below. */
 const COLUMNS = `
       born INTEGER NOT NULL, id TEXT NOT NULL, registry TEXT NOT NULL, name TEXT NOT NULL, folded_name TEXT NOT NULL,
       permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
       expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
-      expires_at TEXT, revoked_at TEXT, revocation TEXT, proven INTEGER NOT NULL, position INTEGER NOT NULL,
-      revision INTEGER NOT NULL, since TEXT NOT NULL`;
+      expires_at TEXT, revoked_at TEXT, revocation TEXT, proven INTEGER NOT NULL, rotates TEXT, linked INTEGER NOT NULL,
+      rotation TEXT, grace_ends_at TEXT, position INTEGER NOT NULL, revision INTEGER NOT NULL, since TEXT NOT NULL`;
 
 /** Keys as people see them, with their traits of now and, in `key_history`, those that they had. No hash of a secret: a node without a gate has no use for any. */
 export const keyTable: Projection = {
   name: 'keys',
-  version: 5,
+  version: 6,
   categories: ['key'],
   // `born` is the row id, so that keys are written side by side in the order of the log, and not all over the file.
   schema: `
@@ -67,15 +81,24 @@ export const keyTable: Projection = {
     CREATE INDEX IF NOT EXISTS key_history_by_name ON key_history (registry, folded_name, born);
     CREATE INDEX IF NOT EXISTS keys_by_birth ON keys (registry, born);
     CREATE INDEX IF NOT EXISTS keys_by_name ON keys (registry, folded_name, born);
+    CREATE INDEX IF NOT EXISTS keys_living ON keys (registry, born) WHERE ${LIVING};
     CREATE INDEX IF NOT EXISTS keys_unproven ON keys (revoked_at) WHERE status = 'revoked' AND proven = 0;
+    CREATE INDEX IF NOT EXISTS keys_unlinked ON keys (created_at) WHERE ${UNLINKED};
+    CREATE INDEX IF NOT EXISTS keys_grace ON keys (grace_ends_at) WHERE ${LIVING} AND grace_ends_at IS NOT NULL;
     CREATE INDEX IF NOT EXISTS keys_due ON keys (expires_at) WHERE ${LIVING} AND expires_at IS NOT NULL;`,
   apply(database, event) {
     applyToKeyRow(rows, database, event);
+    if (event.type === 'KeyRotated') link(database, event);
     const { id, revision } = event;
     if (revision > 0n && isSeenInKey(event))
       database.run('UPDATE keys SET revision = ? WHERE id = ? AND revision < ?', [revision, id, revision]);
   },
 };
+
+/** The successor's stream says what it rotates; that it does so, the stream of the key that it rotates. */
+function link(database: Database, { data }: RecordedFact): void {
+  database.run('UPDATE keys SET linked = 1 WHERE id = ?', [(data as { successor: string }).successor]);
+}
 
 /** How names are compared: without regard to case, and to how accents are composed. */
 export function foldName(name: string): string {
@@ -119,6 +142,37 @@ export function dueKeys(database: Database, now: string, limit: number): { id: s
   return rows.map((row) => ({ id: row['id'] as string, expiresAt: row['expires_at'] as string }));
 }
 
+/** Keys whose grace was over at `now` (RFC 3339) and of which no end is recorded yet, the longest overdue first. */
+export function endedGraces(
+  database: Database,
+  now: string,
+  limit: number,
+): { id: string; graceEndsAt: string }[] {
+  const rows = database.all(
+    `SELECT id, grace_ends_at FROM keys WHERE ${LIVING} AND grace_ends_at IS NOT NULL AND grace_ends_at <= ?
+     AND (expires_at IS NULL OR grace_ends_at < expires_at) ORDER BY grace_ends_at LIMIT ?`,
+    [now, limit],
+  );
+  return rows.map((row) => ({ id: row['id'] as string, graceEndsAt: row['grace_ends_at'] as string }));
+}
+
+/** Successors that were made before a time (RFC 3339) and that no key is linked to: whoever made them died on the way. */
+export function unlinkedSuccessors(
+  database: Database,
+  before: string,
+  limit: number,
+): { id: string; registry: string; rotates: string }[] {
+  const rows = database.all(
+    `SELECT id, registry, rotates FROM keys WHERE ${UNLINKED} AND created_at < ? ORDER BY created_at LIMIT ?`,
+    [before, limit],
+  );
+  return rows.map((row) => ({
+    id: row['id'] as string,
+    registry: row['registry'] as string,
+    rotates: row['rotates'] as string,
+  }));
+}
+
 /** Keys that were revoked before a time (RFC 3339) and of which no proof is recorded: whoever revoked them died on the way. */
 export function unprovenRevocations(
   database: Database,
@@ -149,6 +203,8 @@ export function keyRow(row: Row): KeyRow {
     expiresAt: row['expires_at'] as string | null,
     revokedAt: row['revoked_at'] as string | null,
     revocation: JSON.parse((row['revocation'] as string | null) ?? 'null') as Revocation | null,
+    rotates: row['rotates'] as string | null,
+    rotation: JSON.parse((row['rotation'] as string | null) ?? 'null') as Rotation | null,
     born: row['born'] as bigint,
     revision: row['revision'] as bigint,
   };

@@ -31,6 +31,7 @@ const data: KeyGenerated['data'] = {
   repositories: ['team/*'],
   networks: ['10.0.0.0/8'],
   expectedCountries: ['DE'],
+  rotates: null,
 };
 const generated: KeyFact = { type: 'KeyGenerated', data };
 const changed = (changes: Partial<KeyTraits>): KeyFact => ({
@@ -40,6 +41,10 @@ const changed = (changes: Partial<KeyTraits>): KeyFact => ({
 const suspended: KeyFact = { type: 'KeySuspended', data: { at: at(2), registry } };
 const resumed: KeyFact = { type: 'KeyResumed', data: { at: at(3), registry } };
 const expired: KeyFact = { type: 'KeyExpired', data: { at: at(30), registry } };
+const rotated: KeyFact = {
+  type: 'KeyRotated',
+  data: { at: at(4), registry, successor: 'drk_next', graceEndsAt: at(20) },
+};
 const reason = { subject: 'usr_a', iv: 'iv', ciphertext: 'ciphertext', commitment: 'ab'.repeat(32) };
 const revoked: KeyFact = { type: 'KeyRevoked', data: { at: at(5), registry, cause: 'leaked', reason } };
 const revokedAgain: KeyFact = {
@@ -88,6 +93,7 @@ describe('the tables of keys and grants', () => {
     const anyFact = fc.constantFrom(
       suspended,
       resumed,
+      rotated,
       expired,
       revoked,
       revokedAgain,
@@ -100,15 +106,23 @@ describe('the tables of keys and grants', () => {
         const id = `drk_${++number}`;
         happens(id, [generated, ...facts]);
         const state = [generated, ...facts].reduce(keys.evolve, keys.initial) as ExistingKey;
-        const { generated: _born, expiredAt: _at, proven: _proof, ...now } = state;
+        const {
+          generated: _born,
+          expiredAt: _at,
+          proven: _proof,
+          reminders: _said,
+          snoozedUntil: _until,
+          leak: _leak,
+          ...now
+        } = state;
         expect(findKey(database, registry, id)).toEqual({
-          ...now, id, registry, createdAt: at(0), createdBy: 'usr_a', expectedCountries: ['DE'],
+          ...now, id, registry, createdAt: at(0), createdBy: 'usr_a', expectedCountries: ['DE'], rotates: null,
           born: expect.anything(), revision: newestRevision(placed([generated, ...facts]), isSeenInKey),
         }); // prettier-ignore
-        const { status, permission, expiresAt, revokedAt, repositories, networks } = now;
+        const { status, permission, expiresAt, revokedAt, repositories, networks, rotation } = now;
         expect(grantOf(id)).toEqual({
           id, registry, secretHash: data.secretHash, createdAt: at(0), status, permission, expiresAt, revokedAt,
-          repositories, networks,
+          repositories, networks, graceEndsAt: rotation?.graceEndsAt ?? null,
         }); // prettier-ignore
       }),
       { numRuns: 300 },

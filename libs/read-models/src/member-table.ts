@@ -31,6 +31,12 @@ export function findMember(database: Database, registry: string, user: string): 
   return row && memberRow(row);
 }
 
+/** The owners of a registry in the order of their ids: ids of users. */
+export function ownersOf(database: Database, registry: string): string[] {
+  const sql = `SELECT user FROM registry_members WHERE registry = ? AND role = 'owner' ORDER BY user`;
+  return database.all(sql, [registry]).map((row) => row['user'] as string);
+}
+
 /** The members of all registries: what an API node keeps in memory. */
 export function allMembers(database: Database): MemberRow[] {
   return database.all('SELECT * FROM registry_members').map(memberRow);

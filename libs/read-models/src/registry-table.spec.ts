@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RecordedFact } from '#libs/kernel';
-import type { RegistryFact } from '#libs/registries';
+import { DEFAULT_POLICY, type RegistryFact } from '#libs/registries';
 import { Database } from '#libs/sqlite';
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js';
 import { allMembers, listMembers, memberTable } from './member-table.js';
@@ -15,6 +15,7 @@ import {
 } from './registry-table.js';
 
 const at = '2026-01-01T00:00:00.000Z';
+const policy = { ...DEFAULT_POLICY, serveReadsFor: 'PT10M', allowedNetworks: ['10.0.0.0/8'] };
 const metadata = {
   schemaVersion: 1,
   actor: { type: 'user', id: 'usr_a' },
@@ -85,9 +86,9 @@ describe('the table of registries', () => {
     const upstream = 'http://registry-a:5000';
     happens('reg_a', { type: 'RegistryRenamed', data: { at, name: 'Team A' } });
     happens('reg_a', { type: 'RegistryUpstreamChanged', data: { at, upstream } });
-    happens('reg_a', { type: 'RegistryPolicyChanged', data: { at, policy: { serveReadsFor: 'PT10M' } } });
+    happens('reg_a', { type: 'RegistryPolicyChanged', data: { at, policy, changes: {} } });
     expect(findRegistry(database, 'team-a')).toMatchObject({
-      slug: 'team-a', name: 'Team A', upstream, serveReadsFor: 'PT10M', revision: 3n,
+      slug: 'team-a', name: 'Team A', upstream, policy, serveReadsFor: 'PT10M', revision: 3n,
     }); // prettier-ignore
     expect(findRegistry(database, 'team-b')).toEqual(before);
     expect(registryOfUpstream(database, upstream)).toBe('reg_a');
@@ -103,7 +104,7 @@ describe('the table of registries', () => {
     expect(versions()).toEqual([0n, 0n, 0n]);
     happens('reg_a', { type: 'MemberAdded', data: { at, user: 'usr_a', role: 'owner' } });
     expect(versions()).toEqual([1n, 0n, 0n]);
-    happens('reg_a', { type: 'RegistryPolicyChanged', data: { at, policy: { serveReadsFor: null } } });
+    happens('reg_a', { type: 'RegistryPolicyChanged', data: { at, policy: DEFAULT_POLICY, changes: {} } });
     expect(versions()).toEqual([2n, 0n, 2n]);
     add('reg_a', 'a.example');
     expect(versions()).toEqual([3n, 3n, 2n]);
@@ -140,7 +141,7 @@ describe('the table of registries', () => {
 
   it('gives a gate what it decides from', () => {
     happens('reg_b', { type: 'RegistryUpstreamChanged', data: { at, upstream: 'http://registry-b' } });
-    happens('reg_b', { type: 'RegistryPolicyChanged', data: { at, policy: { serveReadsFor: 'PT10M' } } });
+    happens('reg_b', { type: 'RegistryPolicyChanged', data: { at, policy, changes: {} } });
     add('reg_b', 'b.example');
     const registries: RegistryAtGate[] = [];
     const hosts: [string, string][] = [];
@@ -150,8 +151,14 @@ describe('the table of registries', () => {
       (host, registry) => hosts.push([host, registry]),
     );
     expect(registries).toEqual([
-      { id: 'reg_a', slug: 'team-a', upstream: undefined, serveReadsForMs: 0 },
-      { id: 'reg_b', slug: 'team-b', upstream: 'http://registry-b', serveReadsForMs: 600_000 },
+      { id: 'reg_a', slug: 'team-a', upstream: undefined, serveReadsForMs: 0, allowedNetworks: [] },
+      {
+        id: 'reg_b',
+        slug: 'team-b',
+        upstream: 'http://registry-b',
+        serveReadsForMs: 600_000,
+        allowedNetworks: ['10.0.0.0/8'],
+      },
     ]);
     expect(hosts).toEqual([['b.example', 'reg_b']]);
   });

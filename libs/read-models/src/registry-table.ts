@@ -1,5 +1,12 @@
 import { parseDuration } from '#libs/kernel';
-import { isSeenInPolicy, isSeenInRegistry, type RegistryCreated, type RegistryFact } from '#libs/registries';
+import {
+  DEFAULT_POLICY,
+  isSeenInPolicy,
+  isSeenInRegistry,
+  type RegistryCreated,
+  type RegistryFact,
+  type RegistryPolicy,
+} from '#libs/registries';
 import type { Database, Row } from '#libs/sqlite';
 import type { Projection } from './projection.js';
 
@@ -14,7 +21,8 @@ export interface RegistryRow {
   readonly hosts: readonly string[];
   /** Origin of the registry behind the gate that it has to itself; null: the one that all share. */
   readonly upstream: string | null;
-  /** ISO 8601, or null: reads end with the gate's lease. */
+  readonly policy: RegistryPolicy;
+  /** The policy's: ISO 8601, or null: reads end with the gate's lease. */
   readonly serveReadsFor: string | null;
   /** Revision of the registry's stream that this row shows. */
   readonly revision: bigint;
@@ -25,12 +33,12 @@ export interface RegistryRow {
 
 export const registryTable: Projection = {
   name: 'registries',
-  version: 4,
+  version: 5,
   categories: ['registry'],
   schema: `
     CREATE TABLE registries (
       id TEXT PRIMARY KEY, slug TEXT NOT NULL UNIQUE, name TEXT NOT NULL, plan TEXT NOT NULL,
-      created_at TEXT NOT NULL, created_by TEXT NOT NULL, upstream TEXT, serve_reads_for TEXT,
+      created_at TEXT NOT NULL, created_by TEXT NOT NULL, upstream TEXT, policy TEXT,
       revision TEXT NOT NULL, shown_revision TEXT NOT NULL, policy_revision TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE registry_hosts (
@@ -64,7 +72,7 @@ function change(database: Database, id: string, { type, data }: RegistryFact): v
       database.run('UPDATE registries SET upstream = ? WHERE id = ?', [data.upstream, id]);
       return;
     case 'RegistryPolicyChanged':
-      database.run('UPDATE registries SET serve_reads_for = ? WHERE id = ?', [data.policy.serveReadsFor, id]);
+      database.run('UPDATE registries SET policy = ? WHERE id = ?', [JSON.stringify(data.policy), id]);
       return;
     case 'RegistryPlanChanged':
       database.run('UPDATE registries SET plan = ? WHERE id = ?', [data.plan, id]);
@@ -72,6 +80,8 @@ function change(database: Database, id: string, { type, data }: RegistryFact): v
     case 'MemberAdded':
     case 'MemberRoleChanged':
     case 'MemberRemoved':
+    case 'ChannelConfigured':
+    case 'ChannelRemoved':
     case 'NotificationSecretIssued':
     case 'NotificationSecretRemoved':
       // In tables of their own, which a gate does not keep.
@@ -136,6 +146,8 @@ export interface RegistryAtGate {
   readonly upstream: string | undefined;
   /** Milliseconds for which reads go on without a lease; 0: not at all. */
   readonly serveReadsForMs: number;
+  /** From which its keys are accepted; empty: all. */
+  readonly allowedNetworks: readonly string[];
 }
 
 /** Every registry and every custom host: what a gate keeps in memory. */
@@ -144,12 +156,14 @@ export function eachRegistryAndHost(
   onRegistry: (registry: RegistryAtGate) => void,
   onHost: (host: string, registry: string) => void,
 ): void {
-  for (const row of database.all('SELECT id, slug, upstream, serve_reads_for FROM registries')) {
+  for (const row of database.all('SELECT id, slug, upstream, policy FROM registries')) {
+    const { serveReadsFor, allowedNetworks } = policyOf(row);
     onRegistry({
       id: row['id'] as string,
       slug: row['slug'] as string,
       upstream: (row['upstream'] as string | null) ?? undefined,
-      serveReadsForMs: parseDuration((row['serve_reads_for'] as string | null) ?? '') ?? 0,
+      serveReadsForMs: parseDuration(serveReadsFor ?? '') ?? 0,
+      allowedNetworks,
     });
   }
   for (const row of database.all('SELECT host, registry FROM registry_hosts')) {
@@ -160,6 +174,7 @@ export function eachRegistryAndHost(
 function registryRow(database: Database, row: Row): RegistryRow {
   const id = row['id'] as string;
   const hosts = database.all('SELECT host FROM registry_hosts WHERE registry = ? ORDER BY place', [id]);
+  const policy = policyOf(row);
   return {
     id,
     slug: row['slug'] as string,
@@ -169,9 +184,16 @@ function registryRow(database: Database, row: Row): RegistryRow {
     createdBy: row['created_by'] as string,
     hosts: hosts.map((host) => host['host'] as string),
     upstream: row['upstream'] as string | null,
-    serveReadsFor: row['serve_reads_for'] as string | null,
+    policy,
+    serveReadsFor: policy.serveReadsFor,
     revision: BigInt(row['revision'] as string),
     shownRevision: BigInt(row['shown_revision'] as string),
     policyRevision: BigInt(row['policy_revision'] as string),
   };
+}
+
+/** The column is NULL for most registries, for which no policy was laid down. */
+function policyOf(row: Row): RegistryPolicy {
+  const text = row['policy'] as string | null;
+  return text === null ? DEFAULT_POLICY : (JSON.parse(text) as RegistryPolicy);
 }

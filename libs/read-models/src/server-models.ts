@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
+import { notificationTable } from './notification-table.js';
 import { notificationSecretTable } from './notification-secrets.js';
 import type { Projection } from './projection.js';
+import { reminderTable } from './reminder-table.js';
 import { registryTable } from './registry-table.js';
 import { usageTable } from './usage-table.js';
 
@@ -12,7 +14,9 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   registryTable,
   memberTable,
   keyTable,
+  reminderTable,
   grantTable,
+  notificationTable,
   notificationSecretTable,
   usageTable,
 ];
@@ -27,6 +31,8 @@ export const API_PROJECTIONS: readonly Projection[] = [
   registryTable,
   memberTable,
   keyTable,
+  reminderTable,
+  notificationTable,
   notificationSecretTable,
   usageTable,
 ];

@@ -57,6 +57,8 @@ describe('verify', () => {
     expect(position).toBe(models.position);
     expect(events).toBe(1_500);
     expect(tables.map(({ table, rows }) => [table, rows])).toEqual([
+      ['channels', 0],
+      ['deliveries', 0],
       ['denials', 0],
       ['grants', KEYS],
       ['key_history', KEYS / 4],
@@ -66,6 +68,8 @@ describe('verify', () => {
       ['registries', 0],
       ['registry_hosts', 0],
       ['registry_members', 0],
+      ['reminder_keys', (KEYS * 3) / 4],
+      ['reminder_rules', 0],
       ['usage_clock', 0],
       ['usage_counts', 0],
       ['usage_tops', 0],

@@ -1,10 +1,19 @@
 import { describeFacts, ROLES } from '#libs/kernel';
+import { policyOfVersion1 } from './policy.js';
 import { registries } from './registry.js';
 import { emails, hosts, identities, slugs } from './reservation.js';
 
 const ROLE = `${ROLES.slice(0, -1)
   .map((role) => `\`${role}\``)
   .join(', ')} or \`${ROLES.at(-1)}\`.`;
+
+const SEALED = 'encrypted under the key of this channel: `subject`, `iv`, `ciphertext`, `commitment`.';
+const EXAMPLE_SEALED = {
+  subject: 'chn_7Qm4TzR0aKd9P2Xb',
+  iv: 'mX0b8Zl2Rq9uYw3k',
+  ciphertext: 'p0r3c4t5uV6w7X8y9Z0aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstu',
+  commitment: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+};
 
 /** What the event catalogue says about the facts of a registry. */
 export const registryFacts = describeFacts([registries], {
@@ -66,10 +75,32 @@ export const registryFacts = describeFacts([registries], {
       at: ['time', 'When it was changed.'],
       policy: [
         'object',
-        '`serveReadsFor`: how long reads go on at a gate without a lease (ISO 8601, at most `PT15M`); null: not at all.',
+        'All of `maxLifetime`, `requireExpiry`, `rotationPeriod`, `reminders`, `allowedNetworks`, `namePattern`, `maxKeys`, `timeZone` and `serveReadsFor`, as the API has them.',
+      ],
+      changes: [
+        'object',
+        'By field what is different: `from` and `to`. Empty in facts that were version 1, which did not say it.',
       ],
     },
-    example: { at: '2026-02-03T14:35:00.000Z', policy: { serveReadsFor: 'PT10M' } },
+    upcasters: [policyOfVersion1],
+    example: {
+      at: '2026-02-03T14:35:00.000Z',
+      policy: {
+        maxLifetime: 'P365D',
+        requireExpiry: true,
+        rotationPeriod: 'P90D',
+        reminders: ['P30D', 'P14D', 'P7D', 'P1D'],
+        allowedNetworks: ['203.0.113.0/24'],
+        namePattern: '^(ci|deploy)-',
+        maxKeys: 100,
+        timeZone: 'Europe/Berlin',
+        serveReadsFor: null,
+      },
+      changes: {
+        maxLifetime: { from: null, to: 'P365D' },
+        requireExpiry: { from: false, to: true },
+      },
+    },
   },
   RegistryPlanChanged: {
     description: 'The registry got another plan.',
@@ -101,6 +132,42 @@ export const registryFacts = describeFacts([registries], {
     description: 'A user is no member of the registry any more.',
     fields: { at: ['time', 'When the user was removed.'], user: ['text', 'Pseudonymous id of the user.'] },
     example: { at: '2026-02-03T14:50:00.000Z', user: 'usr_0Kd9PzR0aTm4Qb7X' },
+  },
+  ChannelConfigured: {
+    description: 'The registry has a channel for notifications, as it is from then on.',
+    fields: {
+      at: ['time', 'When it was configured.'],
+      channel: ['text', 'Id of the channel.'],
+      kind: ['text', '`email`, `webhook` or `slack`.'],
+      name: ['text', 'What people call it.'],
+      target: ['object', `The URL or the e-mail address, ${SEALED}`],
+      secret: ['object or null', `What a webhook is signed with, ${SEALED} null for other kinds.`],
+      previousSecret: [
+        'object or null',
+        '`secret`: the one before, encrypted likewise; `until`: how long deliveries are signed with it too.',
+      ],
+      events: ['texts', 'Names of what it is told, such as `key.revoked`.'],
+      disabled: [
+        'text or null',
+        'Why it is sent nothing: `by-owner`, or `gone` after its target answered 410; null: it is sent what happens.',
+      ],
+    },
+    example: {
+      at: '2026-02-03T15:00:00.000Z',
+      channel: 'chn_7Qm4TzR0aKd9P2Xb',
+      kind: 'webhook',
+      name: 'On-call',
+      target: EXAMPLE_SEALED,
+      secret: EXAMPLE_SEALED,
+      previousSecret: { secret: EXAMPLE_SEALED, until: '2026-02-04T15:00:00.000Z' },
+      events: ['key.leak-reported'],
+      disabled: null,
+    },
+  },
+  ChannelRemoved: {
+    description: 'The registry has a channel no more. Its key is destroyed: nobody can read where it led.',
+    fields: { at: ['time', 'When it was removed.'], channel: ['text', 'Id of the channel.'] },
+    example: { at: '2026-02-03T15:05:00.000Z', channel: 'chn_7Qm4TzR0aKd9P2Xb' },
   },
   NotificationSecretIssued: {
     description:

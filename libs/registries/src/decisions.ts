@@ -1,11 +1,11 @@
-import { parseDuration, Refusal, type Decision } from '#libs/kernel';
+import { Refusal, type Decision } from '#libs/kernel';
 import { memberAdded } from './members.js';
+import { policyChanges, refuseImpossible, type RegistryPolicy } from './policy.js';
 import {
   existing,
   type Plan,
   type RegistryCreated,
   type RegistryFact,
-  type RegistryPolicy,
   type RegistryState,
 } from './registry.js';
 
@@ -73,18 +73,14 @@ export function changeRegistry(
   };
 }
 
-/** For so long a revoked key may go on reading at a gate that hears of nothing: what an owner can accept, not more. */
-const SERVE_READS_FOR_MAX_MS = 15 * 60_000;
-
-/** Another policy, as a whole. The same one adds nothing. Refuses reads without a lease for longer than 15 minutes. */
+/** Another policy, as a whole. The same one adds nothing. Refuses one that cannot be, with the field at fault. */
 export function changePolicy(policy: RegistryPolicy, at: string): Decision<RegistryState, RegistryFact> {
-  const { serveReadsFor } = policy;
   return (state) => {
-    const isSame = existing(state).policy.serveReadsFor === serveReadsFor;
-    if (serveReadsFor !== null && !((parseDuration(serveReadsFor) ?? Infinity) <= SERVE_READS_FOR_MAX_MS)) {
-      throw new Refusal('invalid-value', 'serveReadsFor is at most PT15M', { field: '/serveReadsFor' });
-    }
-    return isSame ? [] : [{ type: 'RegistryPolicyChanged', data: { at, policy } }];
+    const changes = policyChanges(existing(state).policy, policy);
+    refuseImpossible(policy);
+    return Object.keys(changes).length === 0
+      ? []
+      : [{ type: 'RegistryPolicyChanged', data: { at, policy, changes } }];
   };
 }
 

@@ -10,6 +10,7 @@ import {
   removeHost,
 } from './decisions.js';
 import { hostProblem, isAddress } from './host.js';
+import { DEFAULT_POLICY } from './policy.js';
 import { registries, type RegistryFact } from './registry.js';
 import {
   hosts,
@@ -32,8 +33,9 @@ const removed: RegistryFact = { type: 'HostRemoved', data: { at, host: '127.0.0.
 const renamed: RegistryFact = { type: 'RegistryRenamed', data: { at, name: 'Other' } };
 const upstream = 'http://registry-a:5000';
 const moved: RegistryFact = { type: 'RegistryUpstreamChanged', data: { at, upstream } };
-const policy = { serveReadsFor: 'PT10M' };
-const ruled: RegistryFact = { type: 'RegistryPolicyChanged', data: { at, policy } };
+const policy = { ...DEFAULT_POLICY, serveReadsFor: 'PT10M' };
+const changes = { serveReadsFor: { from: null, to: 'PT10M' } };
+const ruled: RegistryFact = { type: 'RegistryPolicyChanged', data: { at, policy, changes } };
 const reserved: ReservationFact = { type: 'Reserved', data: { at, by: 'reg_a' } };
 const released: ReservationFact = { type: 'Released', data: { at } };
 
@@ -125,18 +127,23 @@ describe('changing the policy', () => {
     given(registries, [created]).when(changePolicy(policy, at)).then([ruled]));
   it('to what it is adds nothing', () => {
     given(registries, [created, ruled]).when(changePolicy(policy, at)).quiet();
-    given(registries, [created])
-      .when(changePolicy({ serveReadsFor: null }, at))
-      .quiet();
+    given(registries, [created]).when(changePolicy(DEFAULT_POLICY, at)).quiet();
   });
   it('refuses a registry that does not exist, and reads without a lease for longer than 15 minutes', () => {
     given(registries, []).when(changePolicy(policy, at)).refuses('not-found');
-    const longest = { serveReadsFor: 'PT900S' };
+    const longest = { ...DEFAULT_POLICY, serveReadsFor: 'PT900S' };
     given(registries, [created])
       .when(changePolicy(longest, at))
-      .then([{ type: 'RegistryPolicyChanged', data: { at, policy: longest } }]);
+      .then([
+        {
+          type: 'RegistryPolicyChanged',
+          data: { at, policy: longest, changes: { serveReadsFor: { from: null, to: 'PT900S' } } },
+        },
+      ]);
     for (const serveReadsFor of ['PT901S', 'PT15M1S', 'P1D', 'soon', '']) {
-      given(registries, [created]).when(changePolicy({ serveReadsFor }, at)).refuses('invalid-value');
+      given(registries, [created])
+        .when(changePolicy({ ...DEFAULT_POLICY, serveReadsFor }, at))
+        .refuses('invalid-value');
     }
   });
 });
@@ -161,6 +168,7 @@ describe('a fact that narrows access', () => {
       'HostRemoved',
       'MemberRemoved',
       'MemberRoleChanged',
+      'RegistryPolicyChanged',
       'RegistryUpstreamChanged',
     ]));
 });

@@ -1,16 +1,9 @@
 import { Refusal, type Fact, type Role, type StreamKind } from '#libs/kernel';
+import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
+import { channelsAfter, type Channel, type ChannelConfigured, type ChannelRemoved } from './channels.js';
 
 export const PLANS = ['free', 'team', 'enterprise'] as const;
 export type Plan = (typeof PLANS)[number];
-
-/** What the owners of a registry lay down for it. A fact carries the whole of it. */
-export interface RegistryPolicy {
-  /** How long reads may go on at a gate that hears nothing from the event store: ISO 8601, at most PT15M; null: not at all. */
-  readonly serveReadsFor: string | null;
-}
-
-/** The policy of a registry for which none was laid down. */
-export const DEFAULT_POLICY: RegistryPolicy = { serveReadsFor: null };
 
 export type RegistryCreated = Fact<
   'RegistryCreated',
@@ -31,9 +24,10 @@ export type RegistryUpstreamChanged = Fact<
   'RegistryUpstreamChanged',
   { readonly at: string; readonly upstream: string | null }
 >;
+/** `changes`: what is different from the policy before; empty in facts of a release that did not say it. */
 export type RegistryPolicyChanged = Fact<
   'RegistryPolicyChanged',
-  { readonly at: string; readonly policy: RegistryPolicy }
+  { readonly at: string; readonly policy: RegistryPolicy; readonly changes: PolicyChanges }
 >;
 export type RegistryPlanChanged = Fact<'RegistryPlanChanged', { readonly at: string; readonly plan: Plan }>;
 /** `user` is the id of a user (`usr_…`). */
@@ -63,6 +57,8 @@ export type RegistryFact =
   | MemberAdded
   | MemberRoleChanged
   | MemberRemoved
+  | ChannelConfigured
+  | ChannelRemoved
   | NotificationSecretIssued
   | NotificationSecretRemoved;
 
@@ -85,6 +81,8 @@ export type RegistryState =
       readonly policy: RegistryPolicy;
       /** By user id, in the order in which they were added. */
       readonly members: ReadonlyMap<string, Member>;
+      /** By id, in the order in which they were added. */
+      readonly channels: ReadonlyMap<string, Channel>;
       /** Whether notifications are taken: there is a secret for them. */
       readonly takesNotifications: boolean;
       readonly createdAt: string;
@@ -98,6 +96,7 @@ export const registries: StreamKind<RegistryState, RegistryFact> = {
   critical: new Set([
     'HostRemoved',
     'RegistryUpstreamChanged',
+    'RegistryPolicyChanged',
     'MemberRoleChanged',
     'MemberRemoved',
   ] as const),
@@ -122,6 +121,9 @@ export const registries: StreamKind<RegistryState, RegistryFact> = {
       case 'MemberRoleChanged':
       case 'MemberRemoved':
         return { ...state, members: membersAfter(state.members, fact) };
+      case 'ChannelConfigured':
+      case 'ChannelRemoved':
+        return { ...state, channels: channelsAfter(state.channels, fact) };
       case 'NotificationSecretIssued':
         return { ...state, takesNotifications: true };
       case 'NotificationSecretRemoved':
@@ -140,8 +142,9 @@ export function existing(state: RegistryState): Exclude<RegistryState, { status:
 
 function created({ data: { at, slug, name, plan, createdBy } }: RegistryCreated): RegistryState {
   const none = { hosts: [], upstream: null, policy: DEFAULT_POLICY, members: new Map<string, Member>() };
-  const takesNotifications = false;
-  return { status: 'active', slug, name, plan, ...none, takesNotifications, createdAt: at, createdBy };
+  const channels = new Map<string, Channel>();
+  const more = { channels, takesNotifications: false };
+  return { status: 'active', slug, name, plan, ...none, ...more, createdAt: at, createdBy };
 }
 
 function membersAfter(

@@ -12,6 +12,8 @@ const SEEN_IN: Readonly<Record<RegistryFact['type'], readonly ('registry' | 'pol
   MemberAdded: ['member'],
   MemberRoleChanged: ['member'],
   MemberRemoved: ['member'],
+  ChannelConfigured: [],
+  ChannelRemoved: [],
   NotificationSecretIssued: [],
   NotificationSecretRemoved: [],
 };

@@ -9,7 +9,7 @@ let key: TestKey;
 beforeEach(async () => {
   lostForMs = 0;
   gate = await GateFixture.start({ servesReads: (withinMs) => lostForMs < withinMs });
-  gate.happens('RegistryPolicyChanged', REGISTRY, { policy: { serveReadsFor: 'PT5M' } });
+  gate.happens('RegistryPolicyChanged', REGISTRY, { policy: { serveReadsFor: 'PT5M', allowedNetworks: [] } });
   key = gate.generateKey('read-write');
   gate.ready = 'no lease';
 });
@@ -48,7 +48,7 @@ describe('a gate that has lost its lease', () => {
     const theirs = gate.generateKey('read', { registry: OTHER_REGISTRY });
     const headers = { host: OTHER_HOST, authorization: theirs.authorization };
     expect((await gate.ask('/v2/', { headers })).status).toBe(503);
-    gate.happens('RegistryPolicyChanged', REGISTRY, { policy: { serveReadsFor: null } });
+    gate.happens('RegistryPolicyChanged', REGISTRY, { policy: { serveReadsFor: null, allowedNetworks: [] } });
     expect((await ask('/v2/')).status).toBe(503);
   });
 });

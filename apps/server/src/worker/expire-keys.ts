@@ -1,6 +1,6 @@
 import { v5 as uuidv5 } from 'uuid';
 import type { EventLog } from '#libs/event-store';
-import { JobQueue, type DesiredJob, type JobQueueOptions } from '#libs/jobs';
+import { JobQueue, type DesiredJob, type QueuePlace } from '#libs/jobs';
 import { expireKey, keys } from '#libs/keys';
 import { now, type Log } from '#libs/platform';
 import { dueKeys, type ReadModels } from '#libs/read-models';
@@ -25,7 +25,7 @@ export class ExpireKeys {
   constructor(
     private readonly log: EventLog,
     private readonly readModels: ReadModels,
-    queue: Pick<JobQueueOptions<ExpireKeyJob>, 'prefix' | 'connection' | 'workerConnection'>,
+    queue: QueuePlace,
     processLog: Log,
   ) {
     this.queue = new JobQueue<ExpireKeyJob>({

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { EventLog } from '#libs/event-store';
-import { JobQueue, type JobQueueOptions } from '#libs/jobs';
+import { JobQueue, type QueuePlace } from '#libs/jobs';
 import type { Log, Metrics } from '#libs/platform';
 import { verifyModels, type Projection, type Verification } from '#libs/read-models';
 
@@ -56,7 +56,7 @@ export class VerifyProjections {
       /** The minute from which the log has all facts of usage; asked at each comparison. */
       readonly agedBefore?: () => number;
     },
-    queue: Pick<JobQueueOptions<never>, 'prefix' | 'connection' | 'workerConnection'>,
+    queue: QueuePlace,
     private readonly report: DriftReport,
     private readonly log: Log,
   ) {

@@ -20,6 +20,7 @@ interface NaiveRegistry {
   slug: string;
   upstream: string | null;
   serveReadsFor: string | null;
+  allowedNetworks: string[];
 }
 
 type NaiveKey = { -readonly [Name in keyof Grant]: Grant[Name] };
@@ -48,12 +49,15 @@ export class NaiveAccess {
 
   /** As the rows of the read-model file. */
   get rows(): { registries: LoadedRegistry[]; keys: Grant[] } {
-    const registries = [...this.registries].map(([id, { slug, upstream, serveReadsFor }]) => ({
-      id,
-      slug,
-      upstream: upstream ?? undefined,
-      serveReadsForMs: parseDuration(serveReadsFor ?? '') ?? 0,
-    }));
+    const registries = [...this.registries].map(
+      ([id, { slug, upstream, serveReadsFor, allowedNetworks }]) => ({
+        id,
+        slug,
+        upstream: upstream ?? undefined,
+        serveReadsForMs: parseDuration(serveReadsFor ?? '') ?? 0,
+        allowedNetworks,
+      }),
+    );
     return { registries, keys: [...this.keys.values()] };
   }
 
@@ -77,10 +81,14 @@ export class NaiveAccess {
     if (key.registry !== registry) return { verdict: 'wrong_registry' };
     if (key.state === 'revoked') return { verdict: 'revoked' };
     if (key.state === 'expired') return { verdict: 'expired' };
-    if (key.expiresAt !== null && key.expiresAt <= Math.max(clock, this.newest))
-      return { verdict: 'expired' };
+    const now = Math.max(clock, this.newest);
+    const grace = key.graceEndsAt ?? Infinity;
+    if (grace <= now && grace < (key.expiresAt ?? Infinity)) return { verdict: 'revoked' };
+    if (key.expiresAt !== null && key.expiresAt <= now) return { verdict: 'expired' };
     if (key.state === 'suspended') return { verdict: 'suspended' };
-    if (!isWithin(key.networks, address)) return { verdict: 'network_refused' };
+    const allowed = this.registries.get(key.registry)?.allowedNetworks ?? [];
+    if (![key.networks, allowed].every((networks) => isWithin(networks, address)))
+      return { verdict: 'network_refused' };
     const needed = PERMISSIONS.indexOf(NEEDED[asked.action]);
     if (PERMISSIONS.indexOf(key.permission) < needed)
       return { verdict: 'not_permitted', denied: 'permission' };
@@ -101,12 +109,21 @@ export class NaiveAccess {
     if (type === 'KeyGenerated' && !key) {
       const { registry, permission, secretHash, repositories, networks } = data as unknown as Grant;
       const rights = { permission, expiresAt: timeOf(data['expiresAt']!), repositories, networks };
-      this.keys.set(id, { id, registry, secretHash, ...rights, state: 'active', revokedAt: null });
+      this.keys.set(id, {
+        id,
+        registry,
+        secretHash,
+        ...rights,
+        state: 'active',
+        revokedAt: null,
+        graceEndsAt: null,
+      });
     }
     if (!key || key.state === 'revoked') return;
     if (type === 'KeyRevoked') Object.assign(key, { state: 'revoked', revokedAt: at });
     if (key.state !== 'active' && key.state !== 'suspended') return;
     if (type === 'KeyExpired') Object.assign(key, { state: 'expired', expiresAt: at });
+    if (type === 'KeyRotated') key.graceEndsAt ??= timeOf(data['graceEndsAt']!);
     if (type === 'KeySuspended') key.state = 'suspended';
     if (type === 'KeyResumed') key.state = 'active';
     if (type !== 'KeyChanged') return;
@@ -118,7 +135,7 @@ export class NaiveAccess {
     const { slug, host, upstream, policy } = data as unknown as Record<string, string>;
     const registry = this.registries.get(id);
     if (type === 'RegistryCreated' && !registry) {
-      this.registries.set(id, { slug: slug!, upstream: null, serveReadsFor: null });
+      this.registries.set(id, { slug: slug!, upstream: null, serveReadsFor: null, allowedNetworks: [] });
     }
     if (type === 'HostAdded' && !host!.endsWith(DOMAIN) && !this.hosts.has(host!)) this.hosts.set(host!, id);
     if (type === 'HostRemoved' && this.hosts.get(host!) === id) this.hosts.delete(host!);

@@ -17,6 +17,7 @@ export const data: KeyGenerated['data'] = {
   repositories: ['team/*', 'base'],
   networks: ['10.0.0.0/8'],
   expectedCountries: [],
+  rotates: null,
 };
 export const registry = 'reg_a';
 export const during = '2026-01-10T00:00:00.000Z';

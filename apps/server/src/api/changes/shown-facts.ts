@@ -29,6 +29,8 @@ const REGISTRY_RIGHTS: Readonly<Record<string, Right>> = {
   MemberAdded: 'members',
   MemberRoleChanged: 'members',
   MemberRemoved: 'members',
+  ChannelConfigured: 'configure',
+  ChannelRemoved: 'configure',
   NotificationSecretIssued: 'see',
   NotificationSecretRemoved: 'see',
 } satisfies Record<RegistryFact['type'], Right>;

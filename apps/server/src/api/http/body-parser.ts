@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalidField, Problem } from './problems.js';
 
 /** Deeper bodies are refused: no route takes more than three levels, and the validators recurse. */
@@ -11,6 +11,14 @@ const UNSTORABLE = /[\0\p{Surrogate}]/u;
 /** Keys through which a copy of the body could change its own prototype; class-transformer would drop them silently. */
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
+/** Bodies as they came, for whoever checks a signature over them; they live as long as their requests. */
+const rawBodies = new WeakMap<FastifyRequest, Buffer>();
+
+/** The bytes of the body; empty when there was none. */
+export function rawBodyOf(request: FastifyRequest): Buffer {
+  return rawBodies.get(request) ?? Buffer.alloc(0);
+}
+
 /**
  * JSON in UTF-8 is the only body that the API takes. An empty body is no body, because many clients name a content type
  * on every DELETE. What passes here holds no unstorable text, no prototype keys and at most 16 levels.
@@ -20,6 +28,7 @@ export function acceptOnlyJson(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) return done(null, undefined);
+    rawBodies.set(request, body as Buffer);
     if (!isUtf8(body as Buffer)) return done(malformed('The body is not UTF-8.'));
     void parseJson(request, body.toString(), (error, value: unknown) => {
       const problem = error ? malformed('The body is not valid JSON.') : faultOf(value);

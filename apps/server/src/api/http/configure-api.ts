@@ -13,6 +13,9 @@ import { DeclaredInputGuard, InputPipe } from './validation.js';
 
 /** The largest body of the contract (a key with 32 labels and a description) is below 20 kB. */
 const BODY_LIMIT_BYTES = 64 * 1024;
+/** Paths whose bodies are larger: reports of leaks come in bunches, and whoever looks for keys pastes a whole log. */
+const LARGE_BODIES: ReadonlySet<string> = new Set(['/v1/leaks', '/v1/leaks/check']);
+const LARGE_BODY_LIMIT_BYTES = 1024 * 1024;
 /** A whole request must have arrived within this time; bodies are small, so a slower client is stuck or hostile. */
 const REQUEST_TIMEOUT_MS = 15_000;
 /** How often that is looked at: Node's own 30 s would let a stuck request stay for 45 s. */
@@ -59,6 +62,9 @@ export async function configureApi(app: NestFastifyApplication, log: Pick<Log, '
   const routes = new RouteMethods();
   routes.watch(fastify);
   acceptOnlyJson(fastify);
+  fastify.addHook('onRoute', (route) => {
+    if (LARGE_BODIES.has(route.url)) route.bodyLimit = LARGE_BODY_LIMIT_BYTES;
+  });
   // Node itself would refuse an expectation that it does not know, with a 417 that is no problem document; it may be ignored (RFC 9110 10.1.1).
   fastify.server.on('checkExpectation', (...call) => fastify.server.emit('request', ...call));
   answerUnchanged(fastify);

@@ -95,9 +95,10 @@ export function IsTimestamp(options: FieldOptions = {}): PropertyDecorator {
   return field('isTimestamp', isTimestamp, rule, { type: 'string', format: 'date-time' }, options);
 }
 
-/** A duration in ISO 8601 with W, D, H, M and S, longer than nothing; read it with the kernel's `parseDuration`. */
-export function IsDurationText(options: FieldOptions = {}): PropertyDecorator {
-  const isDuration = (value: unknown) => typeof value === 'string' && (parseDuration(value) ?? 0) > 0;
+/** A duration in ISO 8601 with W, D, H, M and S, longer than nothing unless `orNone`; read it with the kernel's `parseDuration`. */
+export function IsDurationText(options: FieldOptions & { orNone?: boolean } = {}): PropertyDecorator {
+  const least = options.orNone === true ? 0 : 1;
+  const isDuration = (value: unknown) => typeof value === 'string' && (parseDuration(value) ?? -1) >= least;
   const rule = 'must be a duration such as P90D or PT24H (no years or months)';
   return field('isDuration', isDuration, rule, { type: 'string', format: 'duration' }, options);
 }
@@ -168,6 +169,15 @@ export function IsWholeNumber(
     Transform(toNumber),
     field('isWholeNumber', isWhole, `must be a whole number from ${min} to ${max}`, schema, options),
   );
+}
+
+/** A whole number in a body: JSON has numbers, so that no text becomes one. */
+export function IsCount(options: FieldOptions & { min: number; max: number }): PropertyDecorator {
+  const { min, max } = options;
+  const isCount = (value: unknown) =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+  const schema = { type: 'integer', minimum: min, maximum: max } as const;
+  return field('isCount', isCount, `must be a whole number from ${min} to ${max}`, schema, options);
 }
 
 /** Refuses the field when `other` is given as well. */

@@ -35,6 +35,8 @@ export interface Making<State, F extends Fact, Answer> {
   /** Whether the stream is that of the thing alone, so that its first fact is this call's. */
   readonly ownStream: boolean;
   readonly make: (attempt: Attempt) => Promise<Answer>;
+  /** For a call that writes more than that fact: whether all of it stands; 'void': as if the call had never been made. */
+  readonly standing?: (attempt: Attempt, read: StreamRead<State>) => Promise<'stands' | 'under-way' | 'void'>;
   /** The first answer, without what is shown once; `fact` is the first one that the call wrote. */
   readonly again: (attempt: Attempt, read: StreamRead<State>, fact: RecordedFact) => Answer | Promise<Answer>;
 }
@@ -98,7 +100,7 @@ export class FirstAnswer {
   }
 
   private async firstOf<State, F extends Fact>(
-    { kind, streamOf, ownStream }: Pick<Making<State, F, unknown>, 'kind' | 'streamOf' | 'ownStream'>,
+    { kind, streamOf, ownStream, standing }: Omit<Making<State, F, unknown>, 'make' | 'again'>,
     attempt: Attempt,
     at: string,
   ): Promise<{ read: StreamRead<State>; fact: RecordedFact } | 'forgotten' | undefined> {
@@ -107,7 +109,11 @@ export class FirstAnswer {
     if (!fact) return undefined;
     if (Date.parse(at) - Date.parse((fact.data as { at: string }).at) > REMEMBERED_FOR_MS) return 'forgotten';
     if (fact.metadata.bodyHash !== attempt.context.bodyHash) throw otherBody();
-    return { read, fact };
+    const stands = (await standing?.(attempt, read)) ?? 'stands';
+    if (stands === 'under-way') {
+      throw new Refusal('idempotency-in-progress', 'the first call with this Idempotency-Key is not over');
+    }
+    return stands === 'void' ? 'forgotten' : { read, fact };
   }
 
   /** Secret enough: ids are public, and the log's id only keeps two installations apart. */

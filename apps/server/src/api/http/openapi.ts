@@ -21,10 +21,17 @@ const BEARER = 'accessToken';
  * the operationId, for ever; by default the class's name without `Route`, so a class with two routes tells both.
  */
 export function Operation(
-  options: { summary: string; answer?: Type<unknown>; status?: number; id?: string } & RouteFacts,
+  options: {
+    summary: string;
+    answer?: Type<unknown>;
+    /** The answer is a list of it, without pages. */
+    isList?: boolean;
+    status?: number;
+    id?: string;
+  } & RouteFacts,
 ): MethodDecorator {
-  const { summary, answer, status = answer ? 200 : 204, id, ...facts } = options;
-  const shape = answer ? { type: answer } : {};
+  const { summary, answer, isList = false, status = answer ? 200 : 204, id, ...facts } = options;
+  const shape = answer ? { type: answer, isArray: isList } : {};
   return applyDecorators(
     HttpCode(status),
     ApiOperation({ summary, ...(id === undefined ? {} : { operationId: id }) }),

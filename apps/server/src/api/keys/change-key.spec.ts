@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { CommandContext, EventLog } from '#libs/event-store';
 import { Refusal, type Decision } from '#libs/kernel';
 import { generateKey, keys, suspendKey, type KeyFact, type KeyState, type KeyTraits } from '#libs/keys';
+import { DEFAULT_POLICY } from '#libs/registries';
 import type { Narrowed } from '../http/narrowed.js';
 import type { Widened } from '../http/widened.js';
 import { ChangeKey, ChangeKeyHandler } from './change-key.js';
@@ -62,7 +63,7 @@ class Node {
 
   change(changes: Partial<KeyTraits>) {
     const handler = new ChangeKeyHandler(this.log, this.widened, this.narrowed);
-    return handler.execute(new ChangeKey('reg_a', 'drk_a', changes, context));
+    return handler.execute(new ChangeKey({ id: 'reg_a', policy: DEFAULT_POLICY }, 'drk_a', changes, context));
   }
 
   private happens(decision: Decision<KeyState, KeyFact>): void {

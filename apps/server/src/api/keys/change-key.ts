@@ -4,7 +4,15 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { isNarrowing } from '#libs/access';
 import { EventLog, type CommandContext } from '#libs/event-store';
-import { changeKey, keys, PERMISSIONS, type KeyState, type KeyTraits, type Permission } from '#libs/keys';
+import {
+  changeKey,
+  keys,
+  PERMISSIONS,
+  type KeyFact,
+  type KeyState,
+  type KeyTraits,
+  type Permission,
+} from '#libs/keys';
 import { now } from '#libs/platform';
 import type { RegistryRow } from '#libs/read-models';
 import { commandContext, CurrentCaller, RequiresOfKey, type Caller } from '../http/caller.js';
@@ -20,6 +28,7 @@ import { KeyParameter } from './key-parameter.js';
 import { keyIs, keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
+import { refuseAgainstPolicy } from './refuse-against-policy.js';
 import { IsNetworks, IsRepositories, restrictions } from './restrictions.js';
 
 /** What is left out stays as it is; null takes it away. */
@@ -46,7 +55,7 @@ class ChangeKeyBody {
 
 export class ChangeKey extends Command<{ state: KeyState; version: bigint; position: bigint }> {
   constructor(
-    readonly registry: string,
+    readonly registry: Pick<RegistryRow, 'id' | 'policy'>,
     readonly id: string,
     readonly changes: Partial<KeyTraits>,
     readonly context: CommandContext,
@@ -65,15 +74,27 @@ export class ChangeKeyHandler implements ICommandHandler<ChangeKey> {
   ) {}
 
   async execute({ registry, id, changes, context, ifMatch }: ChangeKey) {
-    const change = changeKey({ registry, at: now(), changes });
+    const change = changeKey({ registry: registry.id, at: now(), changes });
     let before: KeyState = keys.initial;
-    const decide = (state: KeyState) => change((before = state));
-    const seen = keyIs(ifMatch, registry);
+    const decide = (state: KeyState) => {
+      const facts = change((before = state));
+      for (const fact of facts) refuseChange(registry, state, fact);
+      return facts;
+    };
+    const seen = keyIs(ifMatch, registry.id);
     const { state, history, position } = await this.log.transact(keys, id, decide, context, seen);
     if (mustBeKnown(before, state, changes)) await this.narrowed.apply(position);
     else await this.widened.apply(position);
     return { state, version: keyVersion(history), position };
   }
+}
+
+/** The policy counts for what becomes different; what was so before it stays. */
+function refuseChange(registry: Pick<RegistryRow, 'policy'>, state: KeyState, fact: KeyFact): void {
+  if (state.status === 'none' || fact.type !== 'KeyChanged') return;
+  const { changes } = fact.data;
+  const fields = (['name', 'expiresAt', 'networks'] as const).filter((name) => changes[name] !== undefined);
+  refuseAgainstPolicy(registry, { ...state, createdAt: state.generated.at, ...changes }, fields);
 }
 
 /** What a gate decides by. */
@@ -114,7 +135,7 @@ export class ChangeKeyRoute {
     @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
-    const command = new ChangeKey(registry.id, id, changes(body), commandContext(caller), ifMatch);
+    const command = new ChangeKey(registry, id, changes(body), commandContext(caller), ifMatch);
     const { state, version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
     showVersion(reply, version);

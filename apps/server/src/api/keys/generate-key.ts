@@ -6,7 +6,7 @@ import { EventLog, type CommandContext } from '#libs/event-store';
 import { formatKey, hashSecret, parseDuration } from '#libs/kernel';
 import { generateKey, keys, PERMISSIONS, type KeyState, type KeyTraits, type Permission } from '#libs/keys';
 import { mintSecret, now } from '#libs/platform';
-import type { RegistryRow } from '#libs/read-models';
+import { ReadModels, type RegistryRow } from '#libs/read-models';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import {
   IsChoice,
@@ -27,6 +27,7 @@ import { expiryAt, storedExpiry } from './expiry.js';
 import { keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
+import { refuseAgainstPolicy, refuseOneMore } from './refuse-against-policy.js';
 import { IsNetworks, IsRepositories, restrictions } from './restrictions.js';
 
 class GenerateKeyBody {
@@ -54,7 +55,8 @@ class GenerateKeyBody {
   @NotSupportedYet() expectedCountries?: unknown;
 }
 
-class GeneratedKey extends KeyView {
+/** A new key, with what is shown once. */
+export class GeneratedKey extends KeyView {
   @ApiProperty({
     type: 'string',
     nullable: true,
@@ -69,7 +71,7 @@ class GeneratedKey extends KeyView {
   code?: string;
 }
 
-interface Generated {
+export interface Generated {
   readonly id: string;
   /** null: it was shown in the first answer. */
   readonly secret: string | null;
@@ -99,6 +101,7 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
     private readonly log: EventLog,
     private readonly widened: Widened,
     private readonly firstAnswer: FirstAnswer,
+    private readonly readModels: ReadModels,
   ) {}
 
   execute(command: GenerateKey) {
@@ -123,6 +126,9 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
     { registry, wanted, createdBy, at }: GenerateKey,
     context: CommandContext,
   ): Promise<Generated> {
+    // By the policy of the very revision that the fact records.
+    refuseAgainstPolicy(registry, { ...wanted, createdAt: at });
+    refuseOneMore(registry, this.readModels);
     const secret = mintSecret();
     const data = {
       ...wanted,
@@ -132,6 +138,7 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
       createdBy,
       secretHash: hashSecret(secret),
       expectedCountries: [],
+      rotates: null,
     };
     const { state, history, position } = await this.log.create(keys, id, generateKey(data), context);
     await this.widened.apply(position);
@@ -174,10 +181,13 @@ export class GenerateKeyRoute {
     answerWritten(reply, secret === null ? 200 : 201, position);
     showVersion(reply, version);
     const view = this.views.ofState(id, state, registry);
-    return secret === null
-      ? { ...view, key: null, code: 'key-already-shown' }
-      : { ...view, key: formatKey(id, secret) };
+    return { ...view, ...shownOnce(id, secret) };
   }
+}
+
+/** The key itself in the first answer; in a later one that it was shown. */
+export function shownOnce(id: string, secret: string | null): Pick<GeneratedKey, 'key' | 'code'> {
+  return secret === null ? { key: null, code: 'key-already-shown' } : { key: formatKey(id, secret) };
 }
 
 function traits(body: GenerateKeyBody, at: string): KeyTraits {

@@ -72,9 +72,14 @@ export class KeyEventsRoute {
   }
 }
 
-/** The event without what stands in its other fields, and without the hash of the secret. */
+/** The event without what stands in its other fields, and without the hash of the secret and what is encrypted. */
 function shown(event: RecordedFact): KeyEvent {
-  const { at, secretHash: _redacted, ...data } = event.data as Record<string, unknown> & { at: string };
+  const {
+    at,
+    secretHash: _redacted,
+    url: _sealed,
+    ...data
+  } = event.data as Record<string, unknown> & { at: string };
   const { type, metadata, position } = event;
   return {
     type,

@@ -1,21 +1,32 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { PERMISSIONS, type ExistingKey, type Permission } from '#libs/keys';
+import {
+  PERMISSIONS,
+  rotateBy,
+  shownStatus,
+  type ExistingKey,
+  type Permission,
+  type ShownStatus,
+} from '#libs/keys';
 import type { KeyRow, RegistryRow } from '#libs/read-models';
 import { RevocationView } from './revocation-reasons.js';
 
 /** As they are shown, the strongest last: a suspended key whose time is over is expired. */
 export const STATUSES = [
   'active',
+  'rotating',
   'suspended',
   'expired',
   'revoked',
-] as const satisfies readonly KeyRow['status'][];
-
-/** A key should be replaced after this; the registry's policy will say otherwise once it can be set. */
-const ROTATION_PERIOD_MS = 90 * 86_400_000;
+] as const satisfies readonly ShownStatus[];
 
 /** What all answers about a key have in common. */
 type KeyFacts = Omit<KeyRow, 'born' | 'revision'>;
+
+/** The key that this one took over from, and the one that takes over from it. */
+export class LineageView {
+  @ApiProperty({ type: 'string', nullable: true }) predecessor: string | null;
+  @ApiProperty({ type: 'string', nullable: true }) successor: string | null;
+}
 
 /** A key as the API shows it. Its secret is not part of it. */
 export class KeyView {
@@ -32,24 +43,47 @@ export class KeyView {
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } }) labels: Readonly<
     Record<string, string>
   >;
-  @ApiProperty({ enum: STATUSES }) status: KeyRow['status'];
+  @ApiProperty({ enum: STATUSES }) status: ShownStatus;
   @ApiProperty({ format: 'date-time' }) createdAt: string;
   @ApiProperty({
     description: 'Id of the user whose key it is: who generated it, maybe with an access token.',
   })
   createdBy: string;
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) expiresAt: string | null;
-  @ApiProperty({ format: 'date-time', description: 'When to replace it.' }) rotateBy: string;
+  @ApiProperty({
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    description: "When to replace it, by the registry's policy of now; null: never.",
+  })
+  rotateBy: string | null;
+  @ApiProperty({ type: LineageView }) lineage: LineageView;
+  @ApiProperty({
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    description: 'Until when a rotated key works beside its successor; null: it has none.',
+  })
+  graceEndsAt: string | null;
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) revokedAt: string | null;
   @ApiProperty({ type: RevocationView, nullable: true }) revocation: RevocationView | null;
   @ApiProperty({ description: 'Asks for the key itself; `-p <key>` works too.' }) dockerLogin: string;
 }
 
 /** The key at `now` (RFC 3339): a key whose time is over is shown as expired whether the sweep has recorded it or not. */
-export function keyView(key: KeyFacts, dockerHost: string, now: string): KeyView {
+export function keyView(
+  key: KeyFacts,
+  { policy }: Pick<RegistryRow, 'policy'>,
+  dockerHost: string,
+  now: string,
+): KeyView {
   const { id, name, permission, registry, description, labels, createdAt, createdBy, expiresAt, revokedAt } =
     key;
-  const isOver = expiresAt !== null && expiresAt <= now;
+  const status = shownStatus(key, now);
+  // The end of a grace holds before it is recorded, and is shown so.
+  const isUnrecorded = status === 'revoked' && key.status !== 'revoked';
+  const successor = key.rotation?.successor ?? null;
+  const graceEndsAt = key.rotation?.graceEndsAt ?? null;
   return {
     id,
     name,
@@ -60,13 +94,15 @@ export function keyView(key: KeyFacts, dockerHost: string, now: string): KeyView
     expectedCountries: key.expectedCountries,
     description,
     labels,
-    status: isOver && key.status !== 'revoked' ? 'expired' : key.status,
+    status,
     createdAt,
     createdBy,
     expiresAt,
-    rotateBy: new Date(Date.parse(createdAt) + ROTATION_PERIOD_MS).toISOString(),
-    revokedAt,
-    revocation: key.revocation && { cause: key.revocation.cause },
+    rotateBy: rotateBy(createdAt, policy.rotationPeriod),
+    lineage: { predecessor: key.rotates, successor },
+    graceEndsAt,
+    revokedAt: isUnrecorded ? graceEndsAt : revokedAt,
+    revocation: isUnrecorded ? { cause: 'rotated' } : key.revocation && { cause: key.revocation.cause },
     dockerLogin: `docker login -u ${id} ${dockerHost}`,
   };
 }
@@ -74,8 +110,8 @@ export function keyView(key: KeyFacts, dockerHost: string, now: string): KeyView
 /** The state of a key's stream in the same shape. */
 export function keyFacts(id: string, state: ExistingKey): KeyFacts {
   const { generated, ...now } = state;
-  const { at, registry, createdBy, expectedCountries } = generated;
-  return { ...now, id, registry, createdBy, createdAt: at, expectedCountries };
+  const { at, registry, createdBy, expectedCountries, rotates } = generated;
+  return { ...now, id, registry, createdBy, createdAt: at, expectedCountries, rotates };
 }
 
 /** Where registry clients find this registry: a loopback host with the gate's port when it has one, else its first host. */

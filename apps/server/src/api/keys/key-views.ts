@@ -15,12 +15,12 @@ export class KeyViews {
 
   /** `at`: the moment by whose clock it has expired or not (RFC 3339). */
   ofRow(row: KeyRow, registry: RegistryRow, at = now()): KeyView {
-    return keyView(row, this.dockerHost(registry), at);
+    return keyView(row, registry, this.dockerHost(registry), at);
   }
 
   ofState(id: string, state: KeyState, registry: RegistryRow): KeyView {
     if (state.status === 'none') throw missingKey();
-    return keyView(keyFacts(id, state), this.dockerHost(registry), now());
+    return keyView(keyFacts(id, state), registry, this.dockerHost(registry), now());
   }
 
   private dockerHost(registry: RegistryRow): string {

@@ -1,11 +1,10 @@
-import { networkProblem, normalizeNetwork, repositoryPatternProblem } from '#libs/access';
+import { repositoryPatternProblem } from '#libs/access';
+import { checkedList, NETWORK, refuseFaults, type EntryKind } from '../http/entry-lists.js';
 import { IsList } from '../http/fields.js';
-import { Problem, type FieldProblem } from '../http/problems.js';
+import type { FieldProblem } from '../http/problems.js';
 
 /** A gate may try each of them at each request of the key. Whoever needs more means a pattern, or a larger network. */
 const ENTRIES_MAX = 100;
-/** A caller can act on this many faults. */
-const FAULTS_MAX = 20;
 
 export function IsRepositories(): PropertyDecorator {
   const description =
@@ -31,15 +30,9 @@ interface Restrictions {
   readonly networks?: readonly string[];
 }
 
-/** What one list may hold: why an entry cannot be in it, and the one form of an entry that can. */
-interface Kind {
-  readonly problem: (text: string) => string | undefined;
-  readonly normal: (text: string) => string;
-}
-
-const KINDS: Readonly<Record<keyof Restrictions, Kind>> = {
+const KINDS: Readonly<Record<keyof Restrictions, EntryKind>> = {
   repositories: { problem: repositoryPatternProblem, normal: (text) => text },
-  networks: { problem: networkProblem, normal: normalizeNetwork },
+  networks: NETWORK,
 };
 
 /**
@@ -48,39 +41,12 @@ const KINDS: Readonly<Record<keyof Restrictions, Kind>> = {
  */
 export function restrictions({ repositories, networks }: Wanted): Restrictions {
   const faults: FieldProblem[] = [];
+  const entries = (field: keyof Restrictions, list: readonly unknown[] | null) =>
+    checkedList(KINDS[field], field, list ?? [], faults);
   const checked = {
-    ...(repositories !== undefined && { repositories: entries('repositories', repositories ?? [], faults) }),
-    ...(networks !== undefined && { networks: entries('networks', networks ?? [], faults) }),
+    ...(repositories !== undefined && { repositories: entries('repositories', repositories) }),
+    ...(networks !== undefined && { networks: entries('networks', networks) }),
   };
-  if (faults.length === 0) return checked;
-  const detail = faults
-    .slice(0, 3)
-    .map((fault) => fault.detail)
-    .join(' ');
-  throw new Problem('invalid-request', detail, { errors: faults.slice(0, FAULTS_MAX) });
-}
-
-function entries(field: keyof Restrictions, list: readonly unknown[], faults: FieldProblem[]): string[] {
-  const normal = new Map<string, number>();
-  for (const [index, entry] of list.entries()) {
-    const checked = checkedEntry(KINDS[field], entry, normal);
-    if ('fault' in checked) {
-      const detail = `${field}[${index}]: ${checked.fault}.`;
-      faults.push({ pointer: `/${field}/${index}`, code: 'invalid-value', detail });
-    } else normal.set(checked.text, index);
-  }
-  return [...normal.keys()];
-}
-
-function checkedEntry(
-  { problem, normal }: Kind,
-  entry: unknown,
-  earlier: ReadonlyMap<string, number>,
-): { text: string } | { fault: string } {
-  if (typeof entry !== 'string') return { fault: 'this must be text' };
-  const fault = problem(entry);
-  if (fault !== undefined) return { fault };
-  const text = normal(entry);
-  const same = earlier.get(text);
-  return same === undefined ? { text } : { fault: `this is the same as [${same}]` };
+  refuseFaults(faults);
+  return checked;
 }

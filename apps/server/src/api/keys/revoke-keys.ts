@@ -20,7 +20,7 @@ import { REASON_MAX, RevocationReasons } from './revocation-reasons.js';
 /** More keys than this are revoked by several calls, each of which chooses fewer. */
 const KEYS_MAX = 10_000;
 /** Revoking a revoked key says nothing new; it is left out unless the filter asks for it. */
-const NOT_REVOKED = ['active', 'suspended', 'expired'] as const;
+const NOT_REVOKED = ['active', 'rotating', 'suspended', 'expired'] as const;
 /** Appends under way at once; the store's adapter takes 256 of all callers. */
 const LANES = 64;
 

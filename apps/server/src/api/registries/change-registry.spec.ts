@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { EventLog } from '#libs/event-store';
 import { findRegistry } from '#libs/read-models';
+import { DEFAULT_POLICY } from '#libs/registries';
 import { faultsOf, type Answer } from '../http/edge-app.js';
 import { Refusal } from '#libs/kernel';
 import type { Narrowed } from '../http/narrowed.js';
@@ -21,7 +22,6 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const change = (body: unknown) => app.asAdministrator('PATCH', '/v1/registries/team-a', body);
-const put = (body: unknown) => app.asAdministrator('PUT', '/v1/registries/team-a/policy', body);
 const types = async () => (await app.log.readStream(`registry-${id}`)).map(({ type }) => type);
 const bodyOf = ({ text }: Answer) => JSON.parse(text) as Record<string, unknown>;
 
@@ -112,47 +112,6 @@ describe('a registry', () => {
   });
 });
 
-describe('the policy of a registry', () => {
-  const read = async () => bodyOf(await app.asAdministrator('GET', '/v1/registries/team-a/policy'));
-
-  it('lets no reads go on without a lease unless it says so, and is put as a whole', async () => {
-    expect(await read()).toEqual({ serveReadsFor: null });
-    const answer = await put({ serveReadsFor: 'PT15M' });
-    expect([answer.status, bodyOf(answer)]).toEqual([200, { serveReadsFor: 'PT15M' }]);
-    expect(answer.headers['dockreg-position']).toMatch(/^\d+$/);
-    expect(await read()).toEqual({ serveReadsFor: 'PT15M' });
-    const before = await types();
-    expect((await put({ serveReadsFor: 'PT15M' })).status).toBe(200);
-    expect(await types()).toEqual(before);
-    expect(bodyOf(await put({ serveReadsFor: null, reminders: [], allowedNetworks: null }))).toEqual({
-      serveReadsFor: null,
-    });
-    await put({ serveReadsFor: 'PT1S' });
-    expect(bodyOf(await put({}))).toEqual({ serveReadsFor: null });
-    expect(await read()).toEqual({ serveReadsFor: null });
-  });
-
-  it.each([
-    [{ serveReadsFor: 'PT15M1S' }, 422, 'invalid-value'],
-    [{ serveReadsFor: 'P1D' }, 422, 'invalid-value'],
-    [{ serveReadsFor: 'PT0S' }, 400, 'invalid-request'],
-    [{ serveReadsFor: 'P1M' }, 400, 'invalid-request'],
-    [{ serveReadsFor: '10 minutes' }, 400, 'invalid-request'],
-    [{ serveReadsFor: 600 }, 400, 'invalid-request'],
-    [{ maxLifetime: 'P90D' }, 422, 'not-supported'],
-    [{ requireExpiry: true }, 422, 'not-supported'],
-    [{ rotationPeriod: 'P90D' }, 422, 'not-supported'],
-    [{ reminders: ['P7D'] }, 422, 'not-supported'],
-    [{ allowedNetworks: ['10.0.0.0/8'] }, 422, 'not-supported'],
-    [{ namePattern: '.*' }, 422, 'not-supported'],
-    [{ maxKeys: 5 }, 422, 'not-supported'],
-    [{ timeZone: 'Europe/Berlin' }, 422, 'not-supported'],
-    [{ serveReadsFor: 'PT1M', colour: 'red' }, 400, 'unknown-field'],
-  ])('that would be %j is refused', async (body, status, code) => {
-    await expectRefused(await put(body), status, code, await types());
-  });
-});
-
 describe('what narrows a registry', () => {
   const position = 7n;
   const log = {
@@ -169,7 +128,7 @@ describe('what narrows a registry', () => {
   it('is not answered with success while the gate has not confirmed it, also when it was so before', async () => {
     const refused = { code: 'unavailable' };
     await expect(changing({ upstream: null })).rejects.toMatchObject(refused);
-    const policy = new ChangePolicy('reg_a', { serveReadsFor: null }, context);
+    const policy = new ChangePolicy('reg_a', DEFAULT_POLICY, context);
     const handler = new ChangePolicyHandler(log, away);
     await expect(handler.execute(policy)).rejects.toMatchObject(refused);
   });

@@ -1,41 +1,67 @@
-import { Body, Controller, Get, Param, Put, Res } from '@nestjs/common';
+import { Body, Controller, Get, Param, Put, Query, Res } from '@nestjs/common';
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
 import { now } from '#libs/platform';
-import type { RegistryRow } from '#libs/read-models';
-import { changePolicy, isSeenInPolicy, registries, type RegistryPolicy } from '#libs/registries';
+import { ReadModels, type RegistryRow } from '#libs/read-models';
+import {
+  changePolicy,
+  isSeenInPolicy,
+  policyChanges,
+  refuseImpossible,
+  registries,
+  type RegistryPolicy,
+} from '#libs/registries';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
-import { IsDurationText, NotSupportedYet } from '../http/fields.js';
 import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
+import { pageOf, placeAfter, WHOLE_NUMBER } from '../http/pages.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { answerWritten } from '../http/written.js';
+import { PolicyBody, policyOf, PolicyQuery, PolicyView } from './policy-body.js';
+import { policyBreaks } from './policy-breaks.js';
 import { policyVersion, registryIs } from './registry-version.js';
 
-/** A policy is put as a whole: what is left out is off. */
-class PolicyBody {
-  @IsDurationText({
-    optional: true,
-    description:
-      'How long reads go on at a gate that has lost the event store, at most PT15M: for so long a revoked key may read there. null: not at all.',
-  })
-  serveReadsFor?: string | null;
-
-  @NotSupportedYet({ type: 'string', format: 'duration' }) maxLifetime?: unknown;
-  @NotSupportedYet({ type: 'boolean' }) requireExpiry?: unknown;
-  @NotSupportedYet({ type: 'string', format: 'duration' }) rotationPeriod?: unknown;
-  @NotSupportedYet() reminders?: unknown;
-  @NotSupportedYet() allowedNetworks?: unknown;
-  @NotSupportedYet({ type: 'string' }) namePattern?: unknown;
-  @NotSupportedYet({ type: 'integer' }) maxKeys?: unknown;
-  @NotSupportedYet({ type: 'string' }) timeZone?: unknown;
+class PolicyBreak {
+  @ApiProperty({ enum: ['name', 'expiresAt', 'networks'] }) field: string;
+  @ApiProperty() why: string;
 }
 
-class PolicyView implements RegistryPolicy {
-  @ApiProperty({ type: 'string', format: 'duration', nullable: true }) serveReadsFor: string | null;
+class BrokenKeyView {
+  @ApiProperty() id: string;
+  @ApiProperty() name: string;
+  @ApiProperty({ type: [PolicyBreak], description: 'What of the key is against the policy.' })
+  why: readonly PolicyBreak[];
+}
+
+/** With `dryRun` the policy as it would be, and what it would break: a page of the keys. */
+class PolicyAnswer extends PolicyView {
+  @ApiProperty({ required: false, description: 'Only with `dryRun`.' }) dryRun?: boolean;
+  @ApiProperty({
+    selfRequired: false,
+    type: 'object',
+    additionalProperties: true,
+    description: 'Only with `dryRun`: by field what would be different, `from` and `to`.',
+  })
+  changes?: Readonly<Record<string, unknown>>;
+  @ApiProperty({
+    required: false,
+    type: 'integer',
+    description: 'Only with `dryRun`: keys that have not ended.',
+  })
+  livingKeys?: number;
+  @ApiProperty({
+    required: false,
+    type: 'integer',
+    description: 'Only with `dryRun`: how many of them it breaks.',
+  })
+  count?: number;
+  @ApiProperty({ required: false, type: [BrokenKeyView], description: 'Only with `dryRun`: which they are.' })
+  items?: BrokenKeyView[];
+  @ApiProperty({ required: false, type: 'string', nullable: true, description: 'Only with `dryRun`.' })
+  next?: string | null;
 }
 
 export class ChangePolicy extends Command<{ version: bigint; position: bigint }> {
@@ -69,17 +95,20 @@ export class ChangePolicyHandler implements ICommandHandler<ChangePolicy> {
 @ApiTags('registries')
 @Controller('v1/registries/:registry/policy')
 export class RegistryPolicyRoute {
-  constructor(private readonly commands: CommandBus) {}
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly readModels: ReadModels,
+  ) {}
 
   @Get()
   @Requires('see')
   @Operation({ id: 'getPolicy', summary: 'What holds for all keys of a registry.', answer: PolicyView })
   show(
-    @Param('registry', RegistryParameter) { serveReadsFor, policyRevision }: RegistryRow,
+    @Param('registry', RegistryParameter) { policy, policyRevision }: RegistryRow,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): PolicyView {
     showVersion(reply, policyRevision);
-    return { serveReadsFor };
+    return policy;
   }
 
   @Put()
@@ -87,21 +116,41 @@ export class RegistryPolicyRoute {
   @TakesIfMatch()
   @Operation({
     id: 'changePolicy',
-    summary: 'Set the whole policy: once answered, no gate goes by the former one.',
-    answer: PolicyView,
+    position: 'sometimes',
+    summary:
+      'Set the whole policy: once answered, no gate goes by the former one. With `dryRun` nothing is changed: the answer names the keys that it would break.',
+    answer: PolicyAnswer,
   })
   async change(
-    @Param('registry', RegistryParameter) { id }: RegistryRow,
-    @Body() { serveReadsFor = null }: PolicyBody,
+    @Param('registry', RegistryParameter) registry: RegistryRow,
+    @Body() body: PolicyBody,
+    @Query() query: PolicyQuery,
     @CurrentCaller() caller: Caller,
     @IfMatch() ifMatch: Precondition | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<PolicyView> {
-    const policy = { serveReadsFor };
-    const command = new ChangePolicy(id, policy, commandContext(caller), ifMatch);
+  ): Promise<PolicyAnswer> {
+    const policy = policyOf(body);
+    if (query.dryRun === 'true') return this.tryOut(registry, policy, query);
+    const command = new ChangePolicy(registry.id, policy, commandContext(caller), ifMatch);
     const { version, position } = await this.commands.execute(command);
     answerWritten(reply, 200, position);
     showVersion(reply, version);
     return policy;
+  }
+
+  private async tryOut(
+    { id, policy: before }: RegistryRow,
+    policy: RegistryPolicy,
+    { limit, after }: PolicyQuery,
+  ): Promise<PolicyAnswer> {
+    refuseImpossible(policy);
+    const list = `policy ${id}`;
+    const [born = '-1'] = placeAfter(list, after, [WHOLE_NUMBER]) ?? [];
+    const place = { after: BigInt(born), limit: limit + 1 };
+    const { livingKeys, count, keys } = await policyBreaks(this.readModels, id, policy, now(), place);
+    const { items, next } = pageOf(list, keys, limit, (key) => [key.born.toString()]);
+    const shown = items.map(({ id, name, why }) => ({ id, name, why }));
+    const changes = policyChanges(before, policy);
+    return { ...policy, dryRun: true, changes, livingKeys, count, items: shown, next };
   }
 }

@@ -9,7 +9,7 @@ import { startEmbeddedStore, type EmbeddedStore } from '#libs/embedded-store';
 import { EventLog, type CommandContext } from '#libs/event-store';
 import { ALL_RIGHTS } from '#libs/identity';
 import { readSettings, Settings } from '#libs/platform';
-import { ReadModels, registryTable } from '#libs/read-models';
+import { keyTable, ReadModels, registryTable } from '#libs/read-models';
 import { temporaryDirectory } from '../../../../../../test/support/temporary-directory.js';
 import { Installation } from '../../../installation.js';
 import { setCaller } from '../../http/caller.js';
@@ -74,7 +74,7 @@ export class RegistriesApp {
       file: join(directory.path, 'models.sqlite'),
       logId: 'log',
       log,
-      projections: [registryTable],
+      projections: [registryTable, keyTable],
       load: () => undefined,
       onEvents: () => undefined,
       onFailure: (error) => {

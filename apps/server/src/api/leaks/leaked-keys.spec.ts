@@ -1,0 +1,159 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { catalogue } from '#libs/catalogue';
+import { startEmbeddedStore, type EmbeddedStore } from '#libs/embedded-store';
+import { EventLog } from '#libs/event-store';
+import { IdentityModel } from '#libs/identity';
+import { formatKey, hashSecret, parseKey, type RecordedFact } from '#libs/kernel';
+import { generateKey, keys, revokeKey } from '#libs/keys';
+import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
+import { mintId, mintSecret, now } from '#libs/platform';
+import { keyTable, ReadModels, registryTable } from '#libs/read-models';
+import { temporaryDirectory } from '../../../../../test/support/temporary-directory.js';
+import { ProveRevocation } from '../../membership/prove-revocation.js';
+import { answeringMembership } from '../../membership/testing/answering-membership.js';
+import { Narrowed } from '../http/narrowed.js';
+import { LeakedKeys } from './leaked-keys.js';
+import { LeakPolicy, type LeakAction } from './leak-policy.js';
+
+const REGISTRY = 'reg_0000000000000001';
+
+describe('a report of a leaked key', () => {
+  const directory = temporaryDirectory();
+  let store: EmbeddedStore;
+  let log: EventLog;
+  let readModels: ReadModels;
+  let subjectKeys: SubjectKeys;
+  let waits = 0;
+
+  beforeAll(async () => {
+    store = await startEmbeddedStore({ directory: join(directory.path, 'events') });
+    log = new EventLog(store.connectionString, catalogue);
+    subjectKeys = new SubjectKeys(log, parseMasterKey(Buffer.alloc(32, 7).toString('base64')), now);
+    readModels = await ReadModels.open({
+      file: join(directory.path, 'models.sqlite'),
+      logId: 'log',
+      log,
+      projections: [registryTable, keyTable],
+      load: () => undefined,
+      onEvents: () => undefined,
+      onFailure: (error) => {
+        throw error;
+      },
+    });
+    await readModels.follow();
+  }, 20_000);
+  afterAll(async () => {
+    readModels.close();
+    await log.close();
+    await store.close();
+    directory.remove();
+  });
+
+  const contextOf = () => ({
+    commandId: randomUUID(),
+    actor: { type: 'system', id: 'leak-reports' } as const,
+    correlationId: 'test',
+  });
+  const acting = (action: LeakAction): LeakedKeys => {
+    const membership = answeringMembership();
+    const narrowed = membership.narrowed.bind(membership);
+    membership.narrowed = (position) => {
+      waits++;
+      return narrowed(position);
+    };
+    return new LeakedKeys(
+      log,
+      readModels,
+      new IdentityModel(),
+      subjectKeys,
+      { actionOf: () => Promise.resolve(action) } as unknown as LeakPolicy,
+      new Narrowed(membership, readModels),
+      new ProveRevocation(log, membership),
+    );
+  };
+  const generate = async (): Promise<{ id: string; key: string; forged: string }> => {
+    const [id, secret] = [mintId('drk'), mintSecret()];
+    const data = {
+      at: now(), registry: REGISTRY, registryRevision: '0', createdBy: 'usr_a', name: 'CI', permission: 'read',
+      secretHash: hashSecret(secret), expiresAt: null, description: null, labels: {}, repositories: [], networks: [],
+      expectedCountries: [],
+    } as const; // prettier-ignore
+    await log.create(keys, id, generateKey(data), contextOf());
+    return { id, key: formatKey(id, secret), forged: formatKey(id, mintSecret()) };
+  };
+  const report = (leakedKeys: LeakedKeys, key: string, url: string | null = null) =>
+    leakedKeys.report(parseKey(key)!, { source: 'content', url }, contextOf());
+  const historyOf = (id: string) => log.readStream(`key-${id}`);
+  const typesOf = (facts: readonly RecordedFact[]) => facts.map(({ type }) => type);
+
+  it('is recorded with its place encrypted, and without the key that stood in its URL', async () => {
+    const { id, key } = await generate();
+    expect(await report(acting('notify'), key, `https://example.com/?key=${key}`)).toBe(true);
+    const facts = await historyOf(id);
+    expect(typesOf(facts)).toEqual(['KeyGenerated', 'KeyLeakReported']);
+    const { url, ...rest } = facts[1]!.data as { url: Parameters<SubjectKeys['open']>[0] };
+    expect(rest).toEqual({ at: expect.any(String), registry: REGISTRY, source: 'content', proven: true });
+    expect(await subjectKeys.open(url)).toBe('https://example.com/?key=[key]');
+  });
+
+  it.each([
+    ['notify', ['KeyLeakReported']],
+    ['suspend', ['KeyLeakReported', 'KeySuspended']],
+    ['revoke', ['KeyLeakReported', 'KeyRevoked', 'KeyRevocationProven']],
+  ] as const)('with the true secret does what the policy says: %s', async (action, expected) => {
+    const { id, key } = await generate();
+    waits = 0;
+    expect(await report(acting(action), key)).toBe(true);
+    expect(typesOf(await historyOf(id)).slice(1)).toEqual(expected);
+    expect(waits).toBe(action === 'notify' ? 0 : 1);
+  });
+
+  it('with a wrong secret touches nothing, whatever the policy says', async () => {
+    const { id, forged } = await generate();
+    expect(await report(acting('revoke'), forged)).toBe(false);
+    const facts = await historyOf(id);
+    expect(typesOf(facts)).toEqual(['KeyGenerated', 'KeyLeakReported']);
+    expect(facts[1]!.data).toMatchObject({ proven: false, url: null });
+  });
+
+  it('of a key that there is not writes nothing', async () => {
+    const key = formatKey(mintId('drk'), mintSecret());
+    expect(await report(acting('revoke'), key)).toBe(false);
+    expect(await historyOf(key.slice(0, 20))).toEqual([]);
+  });
+
+  it('that comes again within the hour adds nothing, unless it proves more', async () => {
+    const { id, key, forged } = await generate();
+    for (const each of [forged, forged, key, key, forged]) await report(acting('notify'), each);
+    const reports = (await historyOf(id)).slice(1);
+    expect(reports.map(({ data }) => (data as { proven: boolean }).proven)).toEqual([false, true]);
+  });
+
+  it('of a key that is revoked or suspended already is recorded, and what was begun is finished', async () => {
+    const { id, key } = await generate();
+    await report(acting('suspend'), key);
+    await report(acting('suspend'), key);
+    await log.transact(keys, id, revokeKey({ registry: REGISTRY, at: now() }), contextOf());
+    expect(await report(acting('suspend'), key)).toBe(true);
+    expect(await report(acting('revoke'), key)).toBe(true);
+    expect(typesOf(await historyOf(id)).slice(1)).toEqual([
+      'KeyLeakReported', 'KeySuspended', 'KeyRevoked', 'KeyRevocationProven',
+    ]); // prettier-ignore
+  });
+});
+
+describe('the policy about leaks', () => {
+  const laidDown = (policy: object) =>
+    new LeakPolicy({
+      read: () => Promise.resolve({ state: { status: 'active', policy } }),
+    } as unknown as EventLog);
+
+  it.each([
+    [{ onLeak: 'revoke' }, 'revoke'],
+    [{ onLeak: 'suspend' }, 'suspend'],
+    [{}, 'notify'],
+    [{ onLeak: 'explode' }, 'notify'],
+  ])('%j: %s', async (policy, action) => expect(await laidDown(policy).actionOf(REGISTRY)).toBe(action));
+});

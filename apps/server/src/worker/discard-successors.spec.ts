@@ -1,0 +1,36 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { keys, rotateKey } from '#libs/keys';
+import { createLog } from '#libs/platform';
+import { DiscardSuccessors } from './discard-successors.js';
+import { REGISTRY, WorkerFixture } from './testing/worker-fixture.js';
+
+let fixture: WorkerFixture;
+beforeAll(async () => {
+  fixture = await WorkerFixture.start();
+}, 30_000);
+afterAll(() => fixture.close());
+
+const OLD_MS = 61_000;
+const YOUNG_MS = 50_000;
+
+describe('a successor whose rotation did not go all the way', () => {
+  it('is discarded after a minute, once; one that is linked, and a young one, stay', async () => {
+    const old = await fixture.key();
+    const lost = await fixture.key({ rotates: old, at: fixture.ago(OLD_MS) });
+    const young = await fixture.key({ rotates: old, at: fixture.ago(YOUNG_MS) });
+    const at = fixture.ago(OLD_MS);
+    const linked = await fixture.key({ rotates: old, at });
+    const link = { successor: linked, graceEndsAt: fixture.ago(-OLD_MS), bornAt: at };
+    await fixture.decide(old, rotateKey({ registry: REGISTRY, at, ...link }));
+    const worker = new DiscardSuccessors(fixture.log, fixture.readModels, createLog('fatal'));
+    await worker.reconcile();
+    await worker.reconcile();
+    const { state, position } = await fixture.log.read(keys, lost);
+    expect(state).toMatchObject({ status: 'revoked', revocation: { cause: 'discarded', reason: null } });
+    expect(await fixture.typesOf(lost)).toEqual(['KeyGenerated', 'KeyRevoked']);
+    for (const id of [young, linked]) expect(await fixture.typesOf(id)).toEqual(['KeyGenerated']);
+    await fixture.readModels.waitFor(position, 5_000);
+    await worker.reconcile();
+    expect(await fixture.typesOf(lost)).toHaveLength(2);
+  });
+});

@@ -1,0 +1,38 @@
+/** What a channel can be told of, by the types of the facts that say so. */
+const EVENT_OF = {
+  KeyGenerated: 'key.generated',
+  KeyRevoked: 'key.revoked',
+  KeyExpired: 'key.expired',
+  KeySuspended: 'key.suspended',
+  KeyRotated: 'key.rotated',
+  KeyExpiryReminded: 'key.expiry-reminded',
+  KeyRotationReminded: 'key.rotation-reminded',
+  RotationFailed: 'key.rotation-failed',
+  KeyLeakReported: 'key.leak-reported',
+  AlertRaised: 'alert.raised',
+  AlertRepeated: 'alert.raised',
+  AlertResolved: 'alert.resolved',
+} as const;
+
+export type EventName = (typeof EVENT_OF)[keyof typeof EVENT_OF];
+
+/** What a channel can be subscribed to. */
+export const EVENT_NAMES: readonly EventName[] = [...new Set(Object.values(EVENT_OF))];
+
+/** What a channel is told of that does not say what. */
+export const DEFAULT_EVENTS: readonly EventName[] = [
+  'key.expiry-reminded',
+  'key.rotation-reminded',
+  'key.rotation-failed',
+  'key.leak-reported',
+  'alert.raised',
+  'alert.resolved',
+];
+
+/** What the test button sends; nobody subscribes to it. */
+export const TEST_EVENT = 'channel.test';
+
+/** The name of what a fact of this type tells channels; undefined when it tells them nothing. */
+export function eventOf(type: string): EventName | undefined {
+  return Object.hasOwn(EVENT_OF, type) ? EVENT_OF[type as keyof typeof EVENT_OF] : undefined;
+}
