@@ -49,6 +49,7 @@ import { OwnUpstream } from './api/registries/own-upstream.js';
 import { ChangePolicyHandler, RegistryPolicyRoute } from './api/registries/registry-policy.js';
 import { RemoveHostHandler, RemoveHostRoute } from './api/registries/remove-host.js';
 import { ReserveNames } from './api/registries/reserve-names.js';
+import { USAGE_PROVIDERS, USAGE_ROUTES } from './api/usage/routes.js';
 
 const REGISTRIES = [ReserveNames, HostProof, OwnUpstream];
 const COMMAND_HANDLERS = [
@@ -69,6 +70,7 @@ export class ServerModule {
         ...IDENTITY_ROUTES,
         ...CHANNEL_ROUTES,
         ...LEAK_ROUTES,
+        ...USAGE_ROUTES,
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
@@ -80,6 +82,7 @@ export class ServerModule {
         ...IDENTITY_PROVIDERS,
         ...CHANNEL_PROVIDERS,
         ...LEAK_PROVIDERS,
+        ...USAGE_PROVIDERS,
         ...COMMAND_HANDLERS,
         ...REGISTRIES,
         KnownUser,

@@ -1,9 +1,7 @@
-import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { RecordedFact } from '#libs/kernel';
 import { Database } from '#libs/sqlite';
 import type { KeyUsageRecorded, KeyUseDenied, UsageFact } from '#libs/usage';
-import { temporaryDirectory } from '../../../test/support/temporary-directory.js';
 import { DENIALS_OF_REGISTRY_KEPT, listDenials } from './denials.js';
 import { lastUses } from './last-uses.js';
 import { sumUsage, usageSeries, usageTops, usersOf } from './usage-reads.js';
@@ -64,8 +62,7 @@ function denial(time: number, changes: Partial<KeyUseDenied['data']> = {}): KeyU
 }
 
 describe('the tables of usage', () => {
-  const directory = temporaryDirectory();
-  const database = new Database(join(directory.path, 'models.sqlite'));
+  const database = new Database(':memory:');
   database.exec(usageTable.schema);
   database.exec(usageTable.indexes);
   let position = 1n;
@@ -90,7 +87,6 @@ describe('the tables of usage', () => {
   });
   afterAll(() => {
     database.close();
-    directory.remove();
   });
 
   it('add up the parts of a minute, by minute, hour and day, for the key and for its registry', () => {

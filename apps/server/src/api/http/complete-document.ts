@@ -27,6 +27,7 @@ const TAGS: Readonly<Record<string, string>> = {
   keys: 'Keys with which registry clients pull and push.',
   channels: 'Where a registry is told what happens to its keys, and what became of each message.',
   leaks: 'Reports of leaked keys, and a check of a text.',
+  usage: 'What keys are used for, what was refused, and where that is told from.',
   changes: 'What has happened since a position, of what the caller may see: to poll, or as a stream.',
   'audit log': 'Signed proofs of what happened.',
 };
