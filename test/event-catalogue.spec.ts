@@ -64,6 +64,8 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   MemberRemoved: ['RegistryCreated', 'MemberAdded'],
   ChannelConfigured: ['RegistryCreated'],
   ChannelRemoved: ['RegistryCreated', 'ChannelConfigured'],
+  NotificationSecretIssued: ['RegistryCreated'],
+  NotificationSecretRemoved: ['RegistryCreated', 'NotificationSecretIssued'],
   KeyChanged: ['KeyGenerated'],
   KeySuspended: ['KeyGenerated'],
   KeyResumed: ['KeyGenerated', 'KeySuspended'],

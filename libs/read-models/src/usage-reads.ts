@@ -114,7 +114,7 @@ export function usersOf(database: Database, key: string, since: string, now: str
   return topRows(database, key, 'user', range, 'ORDER BY max(last) DESC')
     .filter(({ last }) => last >= since)
     .map(({ name, last }) => {
-      const [network, client] = parsed<[string | null, string | null]>(name) ?? [null, null];
+      const [network, client] = (parsed(name) ?? [null, null]) as [string | null, string | null];
       return { network, client, at: last };
     });
 }
@@ -176,16 +176,13 @@ function topRows(
 
 /** A place as it is named in the tables; all null: those beyond the limit. */
 export function placeNamed(name: string) {
-  const [network, country, asn] = parsed<[string | null, string | null, number | null]>(name) ?? [
-    null,
-    null,
-    null,
-  ];
+  const parts = (parsed(name) ?? [null, null, null]) as [string | null, string | null, number | null];
+  const [network, country, asn] = parts;
   return { network, country, asn };
 }
 
-function parsed<Value>(name: string): Value | undefined {
-  return name === '' ? undefined : (JSON.parse(name) as Value);
+function parsed(name: string): unknown {
+  return name === '' ? undefined : JSON.parse(name);
 }
 
 function dayOf(minute: number): number {

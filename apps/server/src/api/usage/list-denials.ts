@@ -84,6 +84,10 @@ export class ListDenialsRoute {
   }
 }
 
-function view({ born: _, denied, ...row }: DenialRow): DenialView {
-  return { ...row, ...denialText({ ...row, denied }) };
+function view(row: DenialRow): DenialView {
+  const { reason, proven, key, action, repository, network, country, asn, client } = row;
+  const { count, credentials, first, last } = row;
+  const place = { network, country, asn };
+  const times = { count, credentials, first, last };
+  return { reason, ...denialText(row), proven, key, action, repository, ...place, client, ...times };
 }
