@@ -66,7 +66,7 @@ export class TakeNotificationsRoute {
   ): Promise<void> {
     const registry = this.registryOf(slugOrId, authorization);
     if (!Array.isArray(events)) throw invalidField('/events', 'events must be a list.');
-    const counted = events.flatMap((event) => this.counting(event, registry) ?? []);
+    const counted = this.counting(events, registry);
     const areNew = await this.seen.areNew(
       registry.id,
       counted.map(({ id }) => id),
@@ -88,9 +88,17 @@ export class TakeNotificationsRoute {
     });
   }
 
-  private counting(value: unknown, registry: RegistryRow): NotifiedEvent | undefined {
-    const event = notifiedEvent(value);
-    return event && findKey(this.readModels.database, registry.id, event.actor) ? event : undefined;
+  /** Those of keys of this registry. A registry often tells several things of one key at once. */
+  private counting(events: readonly unknown[], registry: RegistryRow): NotifiedEvent[] {
+    const isOurs = new Map<string, boolean>();
+    return events.flatMap((value) => {
+      const event = notifiedEvent(value);
+      if (!event) return [];
+      const known = isOurs.get(event.actor);
+      const ours = known ?? findKey(this.readModels.database, registry.id, event.actor) !== undefined;
+      isOurs.set(event.actor, ours);
+      return ours ? [event] : [];
+    });
   }
 
   private count(event: NotifiedEvent, { id, slug, upstream }: RegistryRow): void {
