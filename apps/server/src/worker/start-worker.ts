@@ -1,7 +1,7 @@
 import { LaterRelease } from '#libs/event-store';
 import type { QueuePlace } from '#libs/jobs';
 import { Outgoing } from '#libs/outgoing';
-import { alertStateFile } from '#libs/read-models';
+import { alertStateFile, usageWholeFrom } from '#libs/read-models';
 import { connectRedisForQueues } from '#libs/redis';
 import { subjectKeysAtFirstUse } from '../open-subject-keys.js';
 import type { Core } from '../start-core.js';
@@ -40,7 +40,8 @@ export function startWorker(core: Core): void {
   const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
   const releaseReservations = new ReleaseReservations(eventLog, readModels, log);
   const { logId } = installation;
-  const models = { file: readModels.database.file, logId, log: eventLog, projections };
+  const agedBefore = () => usageWholeFrom(core.settings.usageKeptDays, Date.now());
+  const models = { file: readModels.database.file, logId, log: eventLog, projections, agedBefore };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
   closers.add('verify-projections', () => verifyProjections.close());
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
