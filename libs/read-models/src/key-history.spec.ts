@@ -97,6 +97,7 @@ function rowOf(id: string, state: ExistingKey): Omit<KeyRow, 'born'> {
     leak: _leak,
     reminders: _said,
     snoozedUntil: _until,
+    schedule: _schedule,
     ...now
   } = state;
   const { createdBy } = generated;

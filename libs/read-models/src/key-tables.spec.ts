@@ -118,6 +118,7 @@ describe('the tables of keys and grants', () => {
           proven: _proof,
           reminders: _said,
           snoozedUntil: _until,
+          schedule: _schedule,
           leak: _leak,
           ...now
         } = state;
