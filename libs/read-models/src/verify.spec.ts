@@ -71,6 +71,7 @@ describe('verify', () => {
       ['reminder_keys', (KEYS * 3) / 4],
       ['reminder_rules', 0],
       ['reservations', 0],
+      ['rotation_schedules', 0],
       ['usage_clock', 0],
       ['usage_counts', 0],
       ['usage_tops', 0],
