@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { AccessModel } from '#libs/access';
+import { alerts, digests } from '#libs/alerts';
 import { catalogue, eventsPage } from '#libs/catalogue';
 import { installation } from '#libs/event-store';
 import { administrators, users } from '#libs/identity';
@@ -48,6 +49,8 @@ const kinds = Object.fromEntries(
     subjects,
     usage,
     deliveries,
+    alerts,
+    digests,
   ].map((kind) => [kind.category, kind]),
 ) as unknown as Record<string, StreamKind<unknown, Fact>>;
 /** What has to have happened in the stream so that a fact of this type changes anything. */
@@ -64,6 +67,9 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   MemberRemoved: ['RegistryCreated', 'MemberAdded'],
   ChannelConfigured: ['RegistryCreated'],
   ChannelRemoved: ['RegistryCreated', 'ChannelConfigured'],
+  AlertRuleChanged: ['RegistryCreated'],
+  RuleMuted: ['RegistryCreated'],
+  AlertSettingsChanged: ['RegistryCreated'],
   NotificationSecretIssued: ['RegistryCreated'],
   NotificationSecretRemoved: ['RegistryCreated', 'NotificationSecretIssued'],
   KeyChanged: ['KeyGenerated'],
@@ -72,11 +78,15 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   KeyRevoked: ['KeyGenerated'],
   KeyRevocationProven: ['KeyGenerated', 'KeyRevoked'],
   KeyExpired: ['KeyGenerated'],
+  KeyLeakReported: ['KeyGenerated'],
   KeyRotated: ['KeyGenerated'],
   KeyExpiryReminded: ['KeyGenerated'],
   KeyRotationReminded: ['KeyGenerated'],
   ReminderSnoozed: ['KeyGenerated'],
-  KeyLeakReported: ['KeyGenerated'],
+  KeyRotationScheduled: ['KeyGenerated'],
+  KeyRotationUnscheduled: ['KeyGenerated', 'KeyRotationScheduled'],
+  RotationDelivered: ['KeyGenerated', 'KeyRotationScheduled'],
+  RotationFailed: ['KeyGenerated', 'KeyRotationScheduled'],
   UserInvited: ['UserRegistered'],
   UserPasswordChanged: ['UserRegistered'],
   UserIdentityLinked: ['UserRegistered'],
@@ -87,6 +97,9 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   AccessTokenIssued: ['UserRegistered'],
   AccessTokenRevoked: ['UserRegistered', 'AccessTokenIssued'],
   AdministratorWithdrawn: ['AdministratorGranted'],
+  AlertRepeated: ['AlertRaised'],
+  AlertAcknowledged: ['AlertRaised'],
+  AlertResolved: ['AlertRaised'],
 };
 
 function recorded(file: string, position = 1n): RecordedFact {

@@ -2,22 +2,28 @@
  * npm run eval:alerts [-- <seed> …]: plays scenarios with labelled attacks through the rules and prints what they found.
  * Without seeds: the ones held out, on which nothing was tuned. `--verbose` lists false alarms and missed attacks.
  */
-import { performance } from 'node:perf_hooks';
 import { Detector, KEY_STATE_BYTES_MAX, ResolvedSettings, RULE_NAMES, RULES } from '#libs/alerts';
+import type { Attack } from './attacks.js';
 import { DAYS } from './keys.js';
 import { scenario, type Scenario } from './scenario.js';
 import { quantile, Score, type Alarm, type Tally } from './score.js';
 import { MINUTE_MS, type TimedFact } from './use.js';
 
-/** Thresholds were tuned on seeds 1 to 4. These were looked at when the rules were finished. */
-const HELD_OUT = [1001, 1002, 1003];
+/**
+ * Thresholds were tuned on seeds 1 to 4. Nobody had looked at these, nor at 1001 to 1003 before them (docs/alerts.md has both),
+ * when the rules were finished: whoever tunes anew draws others.
+ */
+const HELD_OUT = [2001, 2002, 2003];
 const GOALS = { precision: 0.97, recall: 0.9, falseAlarms: 0.05, microseconds: 5 };
 
 interface Cost {
   facts: number;
-  milliseconds: number;
+  microseconds: number;
   stateBytes: number[];
 }
+
+/** For --verbose: what the rules held against a key when its attack was over. */
+const suspicions = new Map<Attack, string>();
 
 function play({ registries, attacks, canaries, days }: Scenario, score: Score, cost: Cost): void {
   for (const { plan, keys } of registries) {
@@ -31,11 +37,14 @@ function play({ registries, attacks, canaries, days }: Scenario, score: Score, c
     );
     const alarms: Alarm[] = [];
     for (const facts of days(plan)) {
-      const start = performance.now();
-      for (const { time, fact } of facts)
+      const start = process.cpuUsage();
+      for (const { time, fact } of facts) {
         judge(detector, fact, settings.get(fact.data.key ?? '') ?? ofRegistry, time, alarms);
-      cost.milliseconds += performance.now() - start;
+      }
+      const { user, system } = process.cpuUsage(start);
+      cost.microseconds += user + system;
       cost.facts += facts.length;
+      noteSuspicions(detector, attacks, facts.at(-1)?.time ?? 0);
     }
     for (const [, state] of detector.snapshot(0).keys) cost.stateBytes.push(JSON.stringify(state).length);
     score.add(alarms, attacks.filter(({ registry }) => registry === plan.id), keys.length, DAYS); // prettier-ignore
@@ -54,13 +63,25 @@ function judge(
   }
 }
 
+function noteSuspicions(detector: Detector, attacks: readonly Attack[], time: number): void {
+  for (const one of attacks) {
+    if (one.key === null || one.registry !== detector.registry || suspicions.has(one) || time < one.end)
+      continue;
+    const episode = detector.stateOf(one.key)?.episode;
+    suspicions.set(
+      one,
+      episode ? `${episode.score} ${JSON.stringify(episode.snapshot())} ${episode.votes.join()}` : '',
+    );
+  }
+}
+
 function main(): void {
   const seeds = process.argv
     .slice(2)
     .filter((one) => /^\d+$/.test(one))
     .map(Number);
   const score = new Score();
-  const cost: Cost = { facts: 0, milliseconds: 0, stateBytes: [] };
+  const cost: Cost = { facts: 0, microseconds: 0, stateBytes: [] };
   for (const seed of seeds.length > 0 ? seeds : HELD_OUT) play(scenario(seed), score, cost);
   printRules(score);
   printAttacks(score);
@@ -132,16 +153,12 @@ function printWhole(score: Score, cost: Cost): void {
     '',
     `<= ${GOALS.falseAlarms}`,
   );
-  const exact = score.delays(Score.kindsOf('exact')).filter((delay) => delay !== null);
-  row('exact rules, slowest', text(Math.max(...exact)), '', '', '<= 2.0 s');
+  const exact = score
+    .delays(Score.kindsOf('exact').filter((kind) => kind !== 'secrets guessed'))
+    .filter((delay) => delay !== null);
+  row('rules on one refusal, slowest', text(Math.max(...exact)), '', '', '<= 2.0 s');
   row('facts', cost.facts);
-  row(
-    'CPU per fact, µs',
-    ((cost.milliseconds * 1000) / cost.facts).toFixed(2),
-    '',
-    '',
-    `< ${GOALS.microseconds}`,
-  );
+  row('CPU per fact, µs', (cost.microseconds / cost.facts).toFixed(2), '', '', `< ${GOALS.microseconds}`);
   row(
     'state per key, bytes',
     quantile(cost.stateBytes, 0.5),
@@ -155,7 +172,9 @@ function printMistakes({ falseAlarms, missed }: Score): void {
   for (const { finding, time } of falseAlarms) {
     console.log('false', new Date(time).toISOString(), finding.key ?? finding.registry, finding.rule, JSON.stringify(finding.evidence), JSON.stringify(finding.baseline)); // prettier-ignore
   }
-  for (const { kind, key, start } of missed) console.log('missed', new Date(start).toISOString(), key, kind);
+  for (const one of missed) {
+    console.log('missed', new Date(one.start).toISOString(), one.key, one.kind, suspicions.get(one) ?? '');
+  }
 }
 
 main();

@@ -41,7 +41,8 @@ export interface Attack {
   readonly registry: string;
   /** null: on the registry. */
   readonly key: string | null;
-  readonly start: number;
+  /** When the first request of it came. */
+  start: number;
   end: number;
   readonly facts: TimedFact[];
 }
@@ -54,6 +55,7 @@ export function attack(random: Random, kind: AttackKind, key: KeyPlan, start: nu
   const plan = new Plan(random, kind, key, start);
   SCRIPTS[kind](plan, random);
   plan.attack.facts.sort((a, b) => a.time - b.time);
+  plan.attack.start = plan.attack.facts[0]!.requested;
   plan.attack.end = plan.attack.facts.at(-1)!.time;
   return plan.attack;
 }

@@ -11,6 +11,8 @@ const ELSEWHERE_SHARE = 0.06;
 const NIGHT = 0.03;
 const WEEKEND = 0.15;
 
+const TOOLS_TRIED = ['skopeo', 'crane', 'podman', 'buildah', 'helm', 'trivy'];
+
 /** One day of a key whose owner has nothing to hide. */
 export function benignDay(random: Random, key: KeyPlan, day: number, midnight: number): TimedFact[] {
   if (day < key.born || (day >= key.daysOff[0] && day < key.daysOff[1])) return [];
@@ -42,7 +44,7 @@ export function registryNoise(random: Random, registry: RegistryPlan, midnight: 
 }
 
 /** A key on one day: where it is, and what it uses. */
-export class Scene {
+class Scene {
   readonly facts: TimedFact[] = [];
   readonly growth: number;
   /** 0 = Sunday. */
@@ -95,6 +97,8 @@ export class Scene {
   client(): string {
     const { clients, newClientDay } = this.key;
     const usual = clients.slice(0, -1);
+    // People try another tool now and then.
+    if (this.key.kind === 'developer' && this.random.chance(0.01)) return this.random.pick(TOOLS_TRIED);
     return this.day >= newClientDay && this.random.chance(0.4) ? clients.at(-1)! : this.random.pick(usual);
   }
 
@@ -105,6 +109,8 @@ export class Scene {
       { length: count },
       () => `${registry.id}/r${repositories[this.random.skewed(known)]}`,
     );
+    const strays = this.random.chance(this.key.kind === 'developer' ? 0.04 : 0.002);
+    if (strays) names.push(`${registry.id}/r${this.random.between(0, registry.repositories - 1)}`);
     return [...new Set(names)];
   }
 

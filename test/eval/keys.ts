@@ -71,6 +71,8 @@ export interface RegistryPlan {
 }
 
 export const DAYS = 90;
+/** Share of the other keys that use every repository of the registry. */
+const WIDE_SHARE = 0.12;
 /** Never, within the scenario. */
 const NEVER = DAYS + 1;
 
@@ -94,7 +96,8 @@ export function planKey(random: Random, registry: RegistryPlan, number: number):
   const born = random.chance(0.75) ? 0 : random.between(1, 50);
   const stays = staysOf(random, registry, kind);
   const count = registry.repositories;
-  const size = kind === 'scanner' || kind === 'mirror' ? count : Math.min(count, 2 + random.between(0, 9));
+  const isWide = kind === 'scanner' || kind === 'mirror' || random.chance(WIDE_SHARE);
+  const size = isWide ? count : Math.min(count, 2 + random.between(0, 9));
   const first = random.between(0, count - 1);
   const late = random.chance(0.4) ? random.between(1, 3) : 0;
   const workFrom = random.between(5, 13);
@@ -127,7 +130,7 @@ const RATES: Readonly<Record<KeyKind, number>> = {
 function staysOf(random: Random, registry: RegistryPlan, kind: KeyKind): Stay[] {
   const { cloud, home, office, moveDay, movesTo } = registry;
   const always = (operators: Operator[]): Stay[] => [{ from: 0, until: NEVER, operators }];
-  if (kind === 'hosted-ci') return always([{ asn: 8075, country: 'US', networks: 3000 }]);
+  if (kind === 'hosted-ci') return hostedStays(random, registry);
   if (kind === 'fleet') {
     const countries = [home, ...Array.from({ length: random.between(1, 6) }, () => someCountry(random))];
     return always(countries.flatMap((country) => [someIsp(random, country), someIsp(random, country)]));
@@ -147,6 +150,13 @@ function movesAt(random: Random, day: number, before: Operator[], after: Operato
     { from: 0, until: day + overlap, operators: before },
     { from: day, until: NEVER, operators: after },
   ];
+}
+
+/** Some pipelines leave the hosted runners for machines of their own. */
+function hostedStays(random: Random, { cloud }: RegistryPlan): Stay[] {
+  const hosted = [{ asn: 8075, country: 'US', networks: 3000 }];
+  if (!random.chance(0.06)) return [{ from: 0, until: NEVER, operators: hosted }];
+  return movesAt(random, random.between(10, DAYS), hosted, [cloud]);
 }
 
 /** Home, office and phone, now and then a virtual private network; some journeys, on which nobody is at home. */

@@ -1,4 +1,3 @@
-import type { UsageFact } from '#libs/usage';
 import { ATTACK_KINDS, attack, type Attack, type AttackKind } from './attacks.js';
 import { benignDay, registryNoise } from './benign.js';
 import { DAYS, planKey, planRegistry, type KeyPlan, type RegistryPlan } from './keys.js';
@@ -11,6 +10,8 @@ const KEYS = 300;
 const KEYS_OF_REGISTRY_MAX = 14;
 /** Attacks of each kind. */
 const ATTACKS_OF_KIND = 8;
+/** Repositories that are worth the name of everything. */
+const EVERYTHING_MIN = 30;
 /** A key is attacked once it has been in use for some time: whoever steals a new one is seen by no habit. */
 const USED_DAYS_MIN = 18;
 
@@ -58,12 +59,17 @@ export function scenario(seed: number): Scenario {
 /** Each on a key of its own, at any hour; half of them when its owner works. */
 function planAttacks(random: Random, keys: readonly KeyPlan[]): Attack[] {
   const free = [...keys];
+  /** Two on one registry in a day would be one alert. */
+  const guessed = new Set<RegistryPlan>();
   const kinds = ATTACK_KINDS.flatMap((kind) => Array.from({ length: ATTACKS_OF_KIND }, () => kind));
   return kinds.flatMap((kind) => {
-    const fitting = free.filter((key) => fits(kind, key));
+    const fitting = free.filter(
+      (key) => fits(kind, key) && !(kind === 'secrets guessed' && guessed.has(key.registry)),
+    );
     if (fitting.length === 0) return [];
     const key = random.pick(fitting);
     free.splice(free.indexOf(key), 1);
+    if (kind === 'secrets guessed') guessed.add(key.registry);
     const day = random.between(key.born + USED_DAYS_MIN, DAYS - 2);
     const hour = random.chance(0.5)
       ? random.between(...(key.workday as [number, number]))
@@ -74,10 +80,13 @@ function planAttacks(random: Random, keys: readonly KeyPlan[]): Attack[] {
   });
 }
 
-function fits(kind: AttackKind, { kind: of, registry }: KeyPlan): boolean {
+function fits(kind: AttackKind, { kind: of, registry, repositories }: KeyPlan): boolean {
   if (kind === 'sleeping key woken') return of === 'rare';
   if (kind === 'runner taken over') return of === 'own-runner' || of === 'hosted-ci';
-  if (kind.startsWith('everything pulled')) return registry.repositories >= 25;
+  // Whoever pulls what the key pulls every night has broken no habit.
+  if (kind.startsWith('everything pulled')) {
+    return registry.repositories >= EVERYTHING_MIN && repositories.length <= registry.repositories / 2;
+  }
   if (kind === 'read key pushes')
     return of === 'cluster' || of === 'scanner' || of === 'fleet' || of === 'mirror';
   const writes = kind === 'pushes in volume' || kind === 'one backdoor pushed' || kind === 'images deleted';
@@ -100,6 +109,3 @@ function* daysOf(
     yield facts.sort((a, b) => a.time - b.time);
   }
 }
-
-/** For the reader of `days`. */
-export type { UsageFact };

@@ -24,7 +24,9 @@ export interface Use {
 }
 
 export interface TimedFact {
+  /** When it was written, and when the first request of it came. */
   readonly time: number;
+  readonly requested: number;
   readonly fact: UsageFact;
 }
 
@@ -56,7 +58,7 @@ export function recorded(use: Use): TimedFact {
     unaccounted: NONE,
     applied: '1',
   };
-  return { time: written, fact: { type: 'KeyUsageRecorded', data } };
+  return { time: written, requested: time, fact: { type: 'KeyUsageRecorded', data } };
 }
 
 export type Refusal = Pick<KeyUseDenied['data'], 'registry' | 'key' | 'reason' | 'proven'> & {
@@ -92,7 +94,7 @@ export function refused(refusal: Refusal): TimedFact {
     last: at,
     applied: '1',
   };
-  return { time: time + 500, fact: { type: 'KeyUseDenied', data } };
+  return { time: time + 500, requested: time, fact: { type: 'KeyUseDenied', data } };
 }
 
 function setOf(names: readonly string[]): string {

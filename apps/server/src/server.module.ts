@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
+import { ALERT_PROVIDERS, ALERT_ROUTES } from './api/alerts/routes.js';
 import { VerifierKeyRoute } from './api/audit/verifier-key.js';
 import { CHANNEL_PROVIDERS, CHANNEL_ROUTES } from './api/channels/routes.js';
 import { ChangeFeed } from './api/changes/change-feed.js';
@@ -31,6 +32,11 @@ import { RevokeKeysHandler, RevokeKeysRoute } from './api/keys/revoke-keys.js';
 import { RevokeKeyHandler, RevokeKeyRoute } from './api/keys/revoke-key.js';
 import { RevocationReasons } from './api/keys/revocation-reasons.js';
 import { RotateKeyHandler, RotateKeyRoute } from './api/keys/rotate-key.js';
+import {
+  RotationScheduleRoute,
+  ScheduleRotationHandler,
+  UnscheduleRotationHandler,
+} from './api/keys/rotation-schedule.js';
 import { SnoozeRemindersHandler, SnoozeRemindersRoute } from './api/keys/snooze-reminders.js';
 import { SuspendKeyHandler, SuspendKeyRoute } from './api/keys/suspend-key.js';
 import { AddMemberHandler, AddMemberRoute } from './api/members/add-member.js';
@@ -56,7 +62,7 @@ const COMMAND_HANDLERS = [
   CreateRegistryHandler, ChangeRegistryHandler, AddHostHandler, RemoveHostHandler, ChangePolicyHandler, ChangePlanHandler,
   AddMemberHandler, ChangeMemberHandler, RemoveMemberHandler,
   GenerateKeyHandler, ChangeKeyHandler, SuspendKeyHandler, ResumeKeyHandler, RevokeKeyHandler, RevokeKeysHandler,
-  RotateKeyHandler, SnoozeRemindersHandler,
+  RotateKeyHandler, SnoozeRemindersHandler, ScheduleRotationHandler, UnscheduleRotationHandler,
 ]; // prettier-ignore
 
 /** The management API. What it stands on is started before it (start-server.ts) and comes in as values. */
@@ -70,11 +76,12 @@ export class ServerModule {
         ...IDENTITY_ROUTES,
         ...CHANNEL_ROUTES,
         ...LEAK_ROUTES,
+        ...ALERT_ROUTES,
         ...USAGE_ROUTES,
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
-        RotateKeyRoute, HandoverRoute, SnoozeRemindersRoute,
+        RotateKeyRoute, HandoverRoute, SnoozeRemindersRoute, RotationScheduleRoute,
         VerifierKeyRoute, ProblemPages, ListChangesRoute, StreamChangesRoute,
       ], // prettier-ignore
       providers: [
@@ -82,6 +89,7 @@ export class ServerModule {
         ...IDENTITY_PROVIDERS,
         ...CHANNEL_PROVIDERS,
         ...LEAK_PROVIDERS,
+        ...ALERT_PROVIDERS,
         ...USAGE_PROVIDERS,
         ...COMMAND_HANDLERS,
         ...REGISTRIES,

@@ -2,60 +2,67 @@ import type { Place } from './place-news.js';
 
 /** What else speaks for a stranger, and how many points of evidence that is. */
 export const VOTES = {
-  writes: 2,
+  writes: 2.5,
   deletes: 1.5,
-  newClient: 2.5,
-  newRepository: 2,
-  strangeHour: 1.5,
+  newClient: 5,
+  newRepository: 5,
+  strangeHour: 2.5,
   usedAtHomeMeanwhile: 2,
   impossibleTravel: 2,
-  unusualVolume: 2,
-  extraordinaryVolume: 4,
-  enumerates: 4,
-  wasRefused: 2.5,
-  wasIdle: 1.5,
+  unusualVolume: 3,
+  extraordinaryVolume: 5,
+  enumerates: 5,
+  wasRefused: 6,
+  wasIdle: 2.5,
+  fromManyPlaces: 5,
 } as const;
 export type Vote = keyof typeof VOTES;
 const VOTE_NAMES = Object.keys(VOTES) as Vote[];
 
 /** What comes from the place later than this is habit, and not the same episode. */
-const EPISODE_MS = 48 * 3_600_000;
+export const EPISODE_MS = 48 * 3_600_000;
+/** So many new repositories in an episode say something of any key. */
+export const NEW_REPOSITORIES = 3;
+/** So many other new places: the key is in several hands. */
+export const OTHER_PLACES = 3;
 /** Two uses within this time count as at the same time. */
 export const MEANWHILE_MS = 60 * 60_000;
 
 /** The use of a key from one place that was new to it, while it is new. Votes are kept as the bits of a number. */
 export class Episode {
   #votes = 0;
+  /** Whether something came that was not judged yet; false between two facts. */
+  hasNews = false;
 
   constructor(
     readonly place: Place,
-    /** Points of the place itself. */
+    /** Points of the place itself, and what of it was new. */
     readonly points: number,
+    readonly isNewCountry: boolean,
+    readonly isNewAsn: boolean,
     readonly since: number,
     public lastUse: number = since,
     public pulls = 0,
     public pushes = 0,
+    public newRepositories = 0,
+    /** Times that yet another place was new meanwhile. */
+    public otherPlaces = 0,
     votes = 0,
   ) {
     this.#votes = votes;
   }
 
-  static restore([place, points, since, lastUse, pulls, pushes, votes]: EpisodeSnapshot): Episode {
+  static restore([place, points, newness, since, lastUse, ...rest]: EpisodeSnapshot): Episode {
     const [network, country, asn] = place;
-    return new Episode({ network, country, asn }, points, since, lastUse, pulls, pushes, votes);
+    const [isNewCountry, isNewAsn] = [(newness & 1) !== 0, (newness & 2) !== 0];
+    return new Episode({ network, country, asn }, points, isNewCountry, isNewAsn, since, lastUse, ...rest);
   }
 
   snapshot(): EpisodeSnapshot {
     const { network, country, asn } = this.place;
-    return [
-      [network, country, asn],
-      this.points,
-      this.since,
-      this.lastUse,
-      this.pulls,
-      this.pushes,
-      this.#votes,
-    ];
+    const newness = (this.isNewCountry ? 1 : 0) | (this.isNewAsn ? 2 : 0);
+    const counts = [this.pulls, this.pushes, this.newRepositories, this.otherPlaces] as const;
+    return [[network, country, asn], this.points, newness, this.since, this.lastUse, ...counts, this.#votes];
   }
 
   isOver(time: number): boolean {
@@ -69,7 +76,9 @@ export class Episode {
   }
 
   vote(vote: Vote): void {
-    this.#votes |= 1 << VOTE_NAMES.indexOf(vote);
+    const bit = 1 << VOTE_NAMES.indexOf(vote);
+    if ((this.#votes & bit) === 0) this.hasNews = true;
+    this.#votes |= bit;
   }
 
   get votes(): Vote[] {
@@ -84,9 +93,12 @@ export class Episode {
 export type EpisodeSnapshot = [
   place: [network: string | null, country: string | null, asn: number | null],
   points: number,
+  newness: number,
   since: number,
   lastUse: number,
   pulls: number,
   pushes: number,
+  newRepositories: number,
+  otherPlaces: number,
   votes: number,
 ];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { base62FromBytes } from '#libs/kernel';
-import { ruleOf, type NextStep, type RuleName, type Severity } from './rules.js';
+import { RULE_NAMES, ruleOf, type NextStep, type RuleName, type Severity } from './rules.js';
 
 export type Told =
   string | number | boolean | null | readonly string[] | readonly Told[] | { readonly [name: string]: Told };
@@ -29,6 +29,7 @@ export interface Finding {
 /** Findings of a window after the first are told when their number has grown this many times. */
 const REPEAT_GROWTH = 4;
 const ID_LENGTH = 16;
+const HOUR_MS = 3_600_000;
 
 /**
  * `alt_` and 16 base62 characters of SHA-256(registry, key, rule, window). The window is the one of `foldMs` since the epoch in
@@ -57,14 +58,21 @@ export class Raised {
   readonly #windows = new Map<RuleName, { since: number; count: number; told: number; foldMs: number }>();
 
   constructor(snapshot: RaisedSnapshot = []) {
-    for (const [rule, since, count, told, foldMs] of snapshot)
-      this.#windows.set(rule, { since, count, told, foldMs });
+    for (const [rule, since, count, told, foldHours] of snapshot) {
+      this.#windows.set(RULE_NAMES[rule]!, { since, count, told, foldMs: foldHours * HOUR_MS });
+    }
   }
 
   snapshot(now: number): RaisedSnapshot {
     return [...this.#windows]
       .filter(([, { since, foldMs }]) => now < since + foldMs)
-      .map(([rule, { since, count, told, foldMs }]) => [rule, since, count, told, foldMs]);
+      .map(([rule, { since, count, told, foldMs }]) => [
+        RULE_NAMES.indexOf(rule),
+        since,
+        count,
+        told,
+        foldMs / HOUR_MS,
+      ]);
   }
 
   has(rule: RuleName, at: number): boolean {
@@ -82,6 +90,8 @@ export class Raised {
     let window = this.#windows.get(rule);
     if (window === undefined || at >= window.since + window.foldMs) {
       window = { since: at, count: 0, told: 0, foldMs };
+      // The newest last: so the order is the same after a snapshot, which leaves out what is over.
+      this.#windows.delete(rule);
       this.#windows.set(rule, window);
     }
     window.count += weight;
@@ -92,7 +102,7 @@ export class Raised {
   }
 }
 
-export type RaisedSnapshot = [rule: RuleName, since: number, count: number, told: number, foldMs: number][];
+export type RaisedSnapshot = [rule: number, since: number, count: number, told: number, foldHours: number][];
 
 /** The finding of a rule that fired. */
 export function findingOf(

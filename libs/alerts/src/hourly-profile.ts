@@ -1,11 +1,11 @@
-import { unlikelyCount } from './negative-binomial.js';
+import { tailProbability } from './negative-binomial.js';
 
 export const METRICS = ['pushes', 'pulls', 'bytes', 'repositories', 'deletes'] as const;
 export type Metric = (typeof METRICS)[number];
 /** Metrics with a profile by hour of the week; deletes are too rare for one and are compared with their peak alone. */
 const PROFILED = 4;
 const HOUR_MS = 3_600_000;
-export const HOURS_OF_WEEK = 168;
+const HOURS_OF_WEEK = 168;
 /** 1970-01-01 was a Thursday: hours from Monday 00:00 UTC to it. */
 const EPOCH_HOUR_OF_WEEK = 72;
 /** A week never counts for less than this in the mean of its hour: about the last six weeks matter. */
@@ -19,14 +19,28 @@ const LEVEL_SCALE = 32;
 const LEVEL_STEPS_PER_E = 255 / Math.log(LEVEL_SCALE * 1e7);
 const DISPERSION_MIN = 0.15;
 const DISPERSION_MAX = 50;
+/** What each level stands for. */
+const MEANS = Float64Array.from(
+  { length: 256 },
+  (_, level) => Math.expm1(level / LEVEL_STEPS_PER_E) / LEVEL_SCALE,
+);
 /** Where nothing was seen, an hour may bring this many. */
 const MEAN_MIN = 0.02;
 /** How improbable a count has to be to be called unusual, and extraordinary. */
 const ALPHA_UNUSUAL = 1e-3;
 const ALPHA_EXTRAORDINARY = 1e-6;
-/** … and how many times the peak of the last weeks: release days and new pipelines come in between. */
+/**
+ * … and how many times the peak of the last weeks. On release days and with new pipelines a key does more of everything: where
+ * pushes grow much more than pulls, or pulls than pushes, less is extraordinary than where both grow alike.
+ */
 const PEAKS_UNUSUAL = 1.25;
-const PEAKS_EXTRAORDINARY = 3;
+const PEAKS_EXTRAORDINARY = 5;
+const PEAKS_WHERE_MIX_CHANGES = 3;
+const PEAKS_WHERE_MIX_STAYS = 10;
+/** Of bytes and repositories: images differ in size, and all of them are built anew at times. */
+const PEAKS_OF_SPREAD = 8;
+/** The mix has changed when one has grown this many times as much as the other. */
+const MIX_CHANGE = 2.5;
 
 /** Places in the sums of a metric: mean, squared mean, squared deviation, and the highest hour. */
 const [MEAN, MEAN_SQUARED, DEVIATION, PEAK] = [0, 1, 2, 3];
@@ -47,8 +61,6 @@ export class HourlyProfile {
   /** Hours since the epoch: the first, and the current one. */
   #firstHour = -1;
   #hour = -1;
-  /** For the current hour; follow from the rest, so that a snapshot leaves them out. */
-  #limits: ({ unusual: number; extraordinary: number } | undefined)[] = [];
 
   constructor(snapshot?: HourlyProfileSnapshot) {
     const [levels, sums, now, firstHour, hour] = snapshot ?? ['', '', [], -1, -1];
@@ -91,7 +103,6 @@ export class HourlyProfile {
     this.#now.fill(0);
     for (let empty = from + 1; empty < hour; empty += 1) this.#learn(empty);
     this.#hour = hour;
-    this.#limits = [];
     return true;
   }
 
@@ -107,10 +118,18 @@ export class HourlyProfile {
   judge(metric: Metric, floor: number): Verdict {
     const index = METRICS.indexOf(metric);
     const count = this.#now[index]!;
-    if (count < floor / 4) return 'usual';
-    const limits = (this.#limits[index] ??= this.#limitsOf(index));
-    if (count >= floor && count >= limits.extraordinary) return 'extraordinary';
-    return count >= limits.unusual ? 'unusual' : 'usual';
+    const peak = this.#sum(index, PEAK);
+    if (count < floor / 4 || count < peak * PEAKS_UNUSUAL) return 'usual';
+    const chance = this.#chance(index, count);
+    if (count >= floor && count >= peak * this.#peaksNeeded(index) && chance <= ALPHA_EXTRAORDINARY)
+      return 'extraordinary';
+    return chance <= ALPHA_UNUSUAL ? 'unusual' : 'usual';
+  }
+
+  /** How likely the current hour's count or a higher one is at this hour of the week; 1 before anything was learned. */
+  chance(metric: Metric): number {
+    const index = METRICS.indexOf(metric);
+    return this.#sum(index, PEAK) === 0 ? 1 : this.#chance(index, this.#now[index]!);
   }
 
   /** Whether the key was never used at this hour of the week, nor near it on any day. Says no in the first four weeks. */
@@ -126,19 +145,22 @@ export class HourlyProfile {
     return true;
   }
 
-  #limitsOf(index: number): { unusual: number; extraordinary: number } {
-    const peak = this.#sum(index, PEAK);
-    if (index >= PROFILED)
-      return { unusual: peak * PEAKS_UNUSUAL + 1, extraordinary: peak * PEAKS_EXTRAORDINARY + 1 };
-    const mean = this.#mean(index, hourOfWeek(this.#hour));
-    const dispersion = this.#dispersion(index);
-    return {
-      unusual: Math.max(unlikelyCount(ALPHA_UNUSUAL, mean, dispersion), peak * PEAKS_UNUSUAL),
-      extraordinary: Math.max(
-        unlikelyCount(ALPHA_EXTRAORDINARY, mean, dispersion),
-        peak * PEAKS_EXTRAORDINARY,
-      ),
-    };
+  #peaksNeeded(index: number): number {
+    // Pushes and pulls are the first two.
+    const other = index === 0 ? 1 : 0;
+    if (METRICS[index] === 'bytes' || METRICS[index] === 'repositories') return PEAKS_OF_SPREAD;
+    if (index > 1 || this.#sum(other, PEAK) < 1 || this.#sum(index, PEAK) < 1) return PEAKS_EXTRAORDINARY;
+    const [growth, otherGrowth] = [index, other].map((one) => this.#now[one]! / this.#sum(one, PEAK)) as [
+      number,
+      number,
+    ];
+    return growth >= MIX_CHANGE * otherGrowth ? PEAKS_WHERE_MIX_CHANGES : PEAKS_WHERE_MIX_STAYS;
+  }
+
+  /** How likely so many or more are in this hour; of a metric without profile nothing is said but the peak. */
+  #chance(index: number, count: number): number {
+    if (index >= PROFILED) return 0;
+    return tailProbability(count, this.#mean(index, hourOfWeek(this.#hour)), this.#dispersion(index));
   }
 
   /** By the method of moments: the variance is mean + mean²/dispersion. */
@@ -183,12 +205,11 @@ export class HourlyProfile {
     }
   }
 
-  /** What of the hour's count becomes part of the profile: an extraordinary hour only as far as its limit. */
+  /** What of the hour's count becomes part of the profile: of one far beyond the peak, as much as would have been extraordinary. */
   #learnable(index: number): number {
     const count = this.#now[index]!;
-    const isFar =
-      this.#hour - this.#firstHour > HOURS_OF_WEEK && count > this.#sum(index, PEAK) * PEAKS_EXTRAORDINARY;
-    return isFar ? Math.min(count, 2 * (this.#limits[index] ?? this.#limitsOf(index)).extraordinary) : count;
+    const limit = this.#sum(index, PEAK) * PEAKS_EXTRAORDINARY * 2;
+    return this.#hour - this.#firstHour > HOURS_OF_WEEK && limit > 0 ? Math.min(count, limit) : count;
   }
 
   #sum(index: number, which: number): number {
@@ -218,5 +239,5 @@ function levelOf(mean: number): number {
 }
 
 function meanOf(level: number): number {
-  return level === 0 ? 0 : Math.expm1(level / LEVEL_STEPS_PER_E) / LEVEL_SCALE;
+  return MEANS[level]!;
 }

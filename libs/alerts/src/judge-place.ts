@@ -1,36 +1,47 @@
-import { Episode, MEANWHILE_MS, VOTES, type Vote } from './episode.js';
+import { Episode, EPISODE_MS, MEANWHILE_MS, OTHER_PLACES, VOTES, type Vote } from './episode.js';
 import { rounded, type Judgement } from './judgement.js';
-import type { Place, PlaceNews } from './place-news.js';
+import { newsToRegistry, type Place, type PlaceNews } from './place-news.js';
 import type { RuleName } from './rules.js';
 import type { UsagePlace } from './usage-input.js';
 
 /** Fewer points than this open no episode: a new network of a known operator, say. */
 const EPISODE_POINTS_MIN = 1;
+/** A place has to be stranger by this much to take the place of one that there is evidence of. */
+const PLACE_CHANGE_POINTS = 1.5;
+/** Another new place counts as one when it is at least this strange. */
+const OTHER_PLACE_POINTS_MIN = 2.5;
 
 /** What is new about one place of a use; remembers it, and tells the low alerts. Returns whether the place is strange. */
 export function judgePlace(judgement: Judgement, place: UsagePlace): void {
   const { state, settings, peers, key, time } = judgement;
   const { places } = state;
-  const news = places.assess(place, settings, peers.know(place.asn, key, time));
-  const isJudged = judgement.hasLearned || settings.declaresPlaces;
-  if (isJudged && news.points > 0) {
+  const hasHabits = judgement.hasLearned || settings.declaresPlaces;
+  const news = hasHabits
+    ? places.assess(place, settings, peers.know(place.asn, key, time))
+    : newsToRegistry(place, peers.strangeness(place, time));
+  if (news.points > 0) {
     const speed = news.country ? places.speed(place, time) : 0;
     const travels = speed > judgement.threshold('impossible-travel');
     tellNews(judgement, place, news, travels ? speed : 0);
-    if (news.points >= EPISODE_POINTS_MIN) openEpisode(judgement, place, news.points);
+    if (news.points >= EPISODE_POINTS_MIN) openEpisode(judgement, place, news);
     if (travels) noteVotes(judgement, ['impossibleTravel']);
   }
   noteEpisode(judgement, place);
   places.see(place, time);
-  peers.see(place.asn, key, time);
+  peers.see(place, key, time);
 }
 
 /** The episode of the strangest place stays; one that is over makes room. */
-export function openEpisode({ state, time }: Judgement, place: Place, points: number): void {
+export function openEpisode({ state, time }: Judgement, place: Place, news: PlaceNews): void {
   const { episode } = state;
-  if (episode && !episode.isOver(time) && (episode.isAt(place) || episode.points >= points)) return;
+  if (episode && !episode.isOver(time)) {
+    if (episode.isAt(place)) return;
+    if (news.points >= OTHER_PLACE_POINTS_MIN) episode.otherPlaces += 1;
+    if (episode.otherPlaces >= OTHER_PLACES) episode.vote('fromManyPlaces');
+    if (episode.points + PLACE_CHANGE_POINTS >= news.points) return;
+  }
   const { network, country, asn } = place;
-  state.episode = new Episode({ network, country, asn }, points, time);
+  state.episode = new Episode({ network, country, asn }, news.points, news.country, news.asn, time);
 }
 
 export function noteVotes({ state }: Judgement, votes: readonly Vote[]): void {
@@ -45,6 +56,7 @@ function noteEpisode({ state, time }: Judgement, place: UsagePlace): void {
     state.episode = undefined;
   } else if (episode.isAt(place)) {
     episode.lastUse = time;
+    episode.hasNews = true;
     episode.pulls += place.pulls;
     episode.pushes += place.pushes;
     if (place.pushes > 0) episode.vote('writes');
@@ -56,11 +68,13 @@ function noteEpisode({ state, time }: Judgement, place: UsagePlace): void {
 /** Fires when place and votes together are enough; whether they were. */
 export function judgeEpisode(judgement: Judgement): boolean {
   const { episode, places, profile } = judgement.state;
-  if (!episode) return false;
+  // Only what is new fires: a use from there, or a use at home that shows that both are used at the same time.
+  if (!episode?.hasNews) return false;
+  episode.hasNews = false;
   const rule = ruleFor(episode);
   const score = episode.score;
   if (score < judgement.threshold(rule)) return false;
-  judgement.fire(rule, () => ({
+  const details = () => ({
     evidence: {
       ...episode.place,
       points: rounded(score),
@@ -68,15 +82,19 @@ export function judgeEpisode(judgement: Judgement): boolean {
       votes: episode.votes.map((vote) => ({ vote, points: VOTES[vote] })),
       pulls: episode.pulls,
       pushes: episode.pushes,
+      newRepositories: episode.newRepositories,
+      otherNewPlaces: episode.otherPlaces,
       since: new Date(episode.since).toISOString(),
     },
     baseline: {
-      countries: places.countries,
-      asns: places.asns,
+      countries: places.countries.filter((one) => !episode.isNewCountry || one !== episode.place.country),
+      asns: places.asns.filter((one) => !episode.isNewAsn || one !== episode.place.asn),
       pullsAnHour: rounded(profile.expected('pulls')),
       pushesAnHour: rounded(profile.expected('pushes')),
     },
-  }));
+  });
+  // An episode is told once, whatever the window for repeats of other rules.
+  judgement.fire(rule, details, 1, EPISODE_MS);
   return true;
 }
 

@@ -6,7 +6,9 @@ import type { RuleName } from './rules.js';
 import type { RefusedUse } from './usage-input.js';
 
 /** A place with fewer points is where the key may well be used: its pods retry a change that somebody made. */
-export const STRANGE_PLACE_POINTS = 3;
+const STRANGE_PLACE_POINTS = 2;
+/** Where the key is accepted too, the place has to be this strange: a machine that moved is refused what it may not, as before. */
+const STRANGE_EPISODE_POINTS = 4;
 
 /** A refusal of a request that named the key. */
 export function judgeRefusal(judgement: Judgement, refused: RefusedUse): void {
@@ -31,9 +33,12 @@ function judgeBurst(judgement: Judgement, refused: RefusedUse): void {
   if (!judgement.hasLearned) return;
   const place: Place = refused;
   const news = state.places.assess(place, settings, peers.know(place.asn, judgement.key, time));
-  const isInEpisode = state.episode !== undefined && !state.episode.isOver(time) && state.episode.isAt(place);
-  if (!isInEpisode && news.points < STRANGE_PLACE_POINTS) return;
-  if (!isInEpisode) openEpisode(judgement, place, news.points);
+  const episode =
+    state.episode?.isOver(time) === false && state.episode.isAt(place) ? state.episode : undefined;
+  const isUsedThere = episode !== undefined && episode.pulls + episode.pushes > 0;
+  if (isUsedThere && episode.points < STRANGE_EPISODE_POINTS) return;
+  if (!episode && news.points < STRANGE_PLACE_POINTS) return;
+  if (!episode) openEpisode(judgement, place, news);
   const votes: Vote[] = ['wasRefused'];
   noteVotes(judgement, votes);
   judgeEpisode(judgement);

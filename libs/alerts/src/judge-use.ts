@@ -1,22 +1,28 @@
 import { hash32 } from '#libs/kernel';
-import type { Vote } from './episode.js';
+import { NEW_REPOSITORIES, type Vote } from './episode.js';
 import { METRICS, type Metric, type Verdict } from './hourly-profile.js';
 import { judgeEpisode, judgePlace, noteVotes } from './judge-place.js';
 import { rounded, unitOf, type Judgement } from './judgement.js';
+import type { KeyState } from './key-state.js';
 import { weightOf } from './place-news.js';
 import type { RecordedUse } from './usage-input.js';
 
 const DAY_MS = 86_400_000;
+/** A pause this long speaks against a use from a strange place: its owner would not have noticed. */
+const LONG_PAUSE_MS = 7 * DAY_MS;
 const MIB = 2 ** 20;
 const MIB_PER_GIB = 1024;
-/** More different repositories than this many times the most of the last weeks are an enumeration, above the threshold. */
-const ENUMERATION_PEAKS = 2;
+/** An enumeration is this many times the most repositories that the key reached in ten minutes in the last weeks. */
+const ENUMERATION_PEAKS = 1.5;
+/** Among more requests than these a single new repository says nothing. */
+const REQUESTS_EARLY_MAX = 30;
 /** A new program says something for a key that meets one rarely. */
 const TELLING_WEIGHT = 0.5;
 
 /** What the gate let through: a part of a minute of the key. */
 export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   const { state, time } = judgement;
+  if (judgement.settings.isCanary) return tellTouched(judgement, use);
   state.profile.advance(time);
   state.repositories.advance(time);
   const isStrangeHour = state.profile.isStrangeHour();
@@ -25,18 +31,35 @@ export function judgeUse(judgement: Judgement, use: RecordedUse): void {
   const votes: Vote[] = [];
   judgeClients(judgement, use, votes);
   if (isStrangeHour) votes.push('strangeHour');
-  if (idleMs >= judgement.threshold('idle-key-wakes') * DAY_MS) judgeWaking(judgement, idleMs, votes);
+  if (idleMs >= LONG_PAUSE_MS) votes.push('wasIdle');
+  if (idleMs >= judgement.threshold('idle-key-wakes') * DAY_MS) tellWaking(judgement, idleMs);
   const newcomers = state.repositories.see(use.repositories, use.repositorySet);
-  if (newcomers > 0 && state.repositories.meetsNewOnesRarely) votes.push('newRepository');
+  const isStrange = isMostlyStrange(judgement, use);
+  if (isStrange) state.episode!.newRepositories += newcomers;
+  if (newcomers > 0 && state.activeDays > 1 && tellsOfStranger(state)) votes.push('newRepository');
   count(judgement, use);
   const isEnumeration = judgeEnumeration(judgement, votes);
   const beyond = judgeVolumes(judgement, votes);
   if ((use.actions.delete?.accepted ?? 0) > 0) votes.push('deletes');
   // Votes belong to the strange place only when the use did.
-  if (isMostlyStrange(judgement, use)) noteVotes(judgement, votes);
+  if (isStrange) noteVotes(judgement, votes);
   const isUnexpected = judgeEpisode(judgement);
   if (isEnumeration) tellEnumeration(judgement);
   if (!isUnexpected) for (const metric of beyond) tellVolume(judgement, metric);
+}
+
+/** Several new repositories in one episode say something, and a single one among few requests of a key that meets one rarely. */
+function tellsOfStranger({ repositories, episode }: KeyState): boolean {
+  if (!episode || !repositories.isTelling) return false;
+  const isEarly = episode.pulls + episode.pushes <= REQUESTS_EARLY_MAX;
+  return episode.newRepositories >= NEW_REPOSITORIES || (repositories.meetsNewOnesRarely && isEarly);
+}
+
+/** A canary may be let in as far as a login: it is an alert all the same. */
+function tellTouched(judgement: Judgement, { places, clients }: RecordedUse): void {
+  const { network = null, country = null, asn = null } = places[0] ?? {};
+  const client = clients[0]?.client ?? null;
+  judgement.fire('canary-touched', () => ({ evidence: { network, country, asn, client }, baseline: {} }));
 }
 
 function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, votes: Vote[]): void {
@@ -45,8 +68,9 @@ function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, vo
   for (const { client } of clients) {
     const weight = weightOf(state.clients);
     const isNew = state.clients.see(hash32(client), day);
-    if (!isNew || weight < TELLING_WEIGHT || !judgement.hasLearned) continue;
+    if (!isNew || weight < TELLING_WEIGHT || state.activeDays <= 1) continue;
     votes.push('newClient');
+    if (!judgement.hasLearned) continue;
     judgement.fire('new-client', () => ({
       evidence: { client, country: places[0]?.country ?? null, network: places[0]?.network ?? null },
       baseline: { clientsKnown: state.clients.size - 1 },
@@ -54,8 +78,7 @@ function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, vo
   }
 }
 
-function judgeWaking(judgement: Judgement, idleMs: number, votes: Vote[]): void {
-  votes.push('wasIdle');
+function tellWaking(judgement: Judgement, idleMs: number): void {
   judgement.fire('idle-key-wakes', () => ({
     evidence: { daysIdle: Math.floor(idleMs / DAY_MS) },
     baseline: { daysUsed: judgement.state.activeDays },
@@ -71,11 +94,14 @@ function count({ state }: Judgement, { actions, bytesUp, bytesDown }: RecordedUs
   profile.set('repositories', repositories.inThisHour);
 }
 
+/** Many repositories, and most of them new: who goes through what the key always used may be setting up a cluster anew. */
 function judgeEnumeration(judgement: Judgement, votes: Vote[]): boolean {
   const { repositories } = judgement.state;
   const threshold = judgement.threshold('enumeration');
-  if (!judgement.hasLearned || repositories.inThisHour < threshold) return false;
-  if (repositories.inTenMinutes < Math.max(threshold, ENUMERATION_PEAKS * repositories.peak)) return false;
+  const newOnes = repositories.newInTenMinutes;
+  if (!judgement.hasLearned || newOnes < threshold) return false;
+  const all = repositories.inTenMinutes;
+  if (2 * newOnes < all || all < ENUMERATION_PEAKS * repositories.peak) return false;
   votes.push('enumerates');
   return true;
 }
@@ -112,7 +138,7 @@ function isMostlyStrange({ state }: Judgement, { places }: RecordedUse): boolean
 function tellEnumeration(judgement: Judgement): void {
   const { repositories } = judgement.state;
   judgement.fire('enumeration', () => ({
-    evidence: { repositoriesInTenMinutes: repositories.inTenMinutes },
+    evidence: { repositoriesInTenMinutes: repositories.inTenMinutes, newOnes: repositories.newInTenMinutes },
     baseline: { mostInTenMinutes: rounded(repositories.peak), repositoriesKnown: repositories.known },
   }));
 }

@@ -33,9 +33,10 @@ export class Judgement {
     rule: RuleName,
     details: () => { readonly evidence: Details; readonly baseline: Details },
     weight = 1,
+    foldMsMin = 0,
   ): void {
     const { registry, key, time: at, settings, state } = this;
-    const about = { registry, key, at, foldMs: settings.foldMs };
+    const about = { registry, key, at, foldMs: Math.max(foldMsMin, settings.foldMs) };
     const found = fire(rule, state.raised, settings, about, details, weight);
     if (found) this.found.push(found);
   }

@@ -31,10 +31,10 @@ export class KnownValues {
 
   /**
    * How surprising a new value is, in bits: -log2 of the chance that a day of use brings one, from what the key did so far
-   * (with half a newcomer added, since nothing is impossible).
+   * (with a quarter of a newcomer added, since nothing is impossible).
    */
   get surpriseBits(): number {
-    const chance = (this.#newcomers + 0.5) / (this.#activeDays + 1);
+    const chance = (this.#newcomers + 0.25) / (this.#activeDays + 1);
     return Math.max(0, -Math.log2(Math.min(1, chance)));
   }
 

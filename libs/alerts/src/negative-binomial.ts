@@ -8,8 +8,6 @@ const LANCZOS_G = 7;
 const STEPS_MAX = 300;
 const CONVERGED = 1e-10;
 const TINY = 1e-300;
-/** A threshold above this is no threshold. */
-const COUNT_MAX = 2 ** 40;
 
 /** ln of the gamma function for x > 0. */
 function lnGamma(x: number): number {
@@ -57,17 +55,4 @@ function incompleteBeta(a: number, b: number, x: number): number {
 export function tailProbability(count: number, mean: number, dispersion: number): number {
   if (count <= 0) return 1;
   return mean <= 0 ? 0 : incompleteBeta(count, dispersion, mean / (mean + dispersion));
-}
-
-/** The least count that is less likely than `alpha` or as likely: 20 to 40 evaluations of the tail. */
-export function unlikelyCount(alpha: number, mean: number, dispersion: number): number {
-  let high = Math.max(1, Math.ceil(mean));
-  while (high < COUNT_MAX && tailProbability(high, mean, dispersion) > alpha) high *= 2;
-  let low = Math.floor(high / 2);
-  while (high - low > 1) {
-    const middle = Math.floor((low + high) / 2);
-    if (tailProbability(middle, mean, dispersion) > alpha) low = middle;
-    else high = middle;
-  }
-  return high;
 }

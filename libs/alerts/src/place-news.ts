@@ -10,7 +10,7 @@ export interface Place {
   readonly asn: number | null;
 }
 
-/** What is new about a place, and how many points of evidence that is: 0 to POINTS_MAX. */
+/** What is new about a place, and how many points of evidence that is: 0 to UNDECLARED_POINTS. */
 export interface PlaceNews {
   readonly points: number;
   readonly country: boolean;
@@ -22,21 +22,29 @@ const COUNTRIES_KNOWN = 12;
 const ASNS_KNOWN = 12;
 const NETWORKS_KNOWN = 24;
 /** What a new country, operator and network count for a key that never met one before. */
-const COUNTRY_POINTS = 4;
-const ASN_POINTS = 3;
+const COUNTRY_POINTS = 3;
+const ASN_POINTS = 4.5;
 const NETWORK_POINTS = 1.5;
 /** A use outside what was declared says more than any habit. */
 const UNDECLARED_POINTS = 10;
-export const POINTS_MAX = UNDECLARED_POINTS;
 /** Countries of IPv6 addresses agree between databases in a third to two thirds of cases. */
 const IPV6_COUNTRY_SHARE = 0.25;
-/** Other keys of the registry have been used from this operator for days. */
-const PEERS_SHARE = 0.4;
+/** Other keys of the registry are used from this operator. */
+const PEERS_SHARE = 0.5;
 /** Surprise of SURPRISE_FULL_BITS and more counts fully, below SURPRISE_NONE_BITS nothing. */
 const SURPRISE_NONE_BITS = 1;
 const SURPRISE_FULL_BITS = 5;
+/** A key is settled where a new operator is at least this surprising, one that just came counted. */
+const SETTLED_BITS = 3.3;
 
-export const NOTHING_NEW: PlaceNews = { points: 0, country: false, asn: false, network: false };
+const NOTHING_NEW: PlaceNews = { points: 0, country: false, asn: false, network: false };
+
+/** What is new about a place for a key without habits: what is new to its registry. */
+export function newsToRegistry({ network }: Place, strangeness: { country: number; asn: number }): PlaceNews {
+  const countryShare = isIpv6(network) ? IPV6_COUNTRY_SHARE : 1;
+  const points = COUNTRY_POINTS * strangeness.country * countryShare + ASN_POINTS * strangeness.asn;
+  return { points, country: strangeness.country > 0, asn: strangeness.asn > 0, network: points > 0 };
+}
 
 /** The places of a key. */
 export class KnownPlaces {
@@ -45,6 +53,9 @@ export class KnownPlaces {
   readonly #networks: KnownValues;
   /** The country of the last use that tells one reliably, and when. */
   #last: { readonly country: string; readonly time: number } | undefined;
+  /** The network hashed last: asked and then remembered. */
+  #lastNetwork = '';
+  #lastNumber = hash32('');
 
   constructor(snapshot?: KnownPlacesSnapshot) {
     this.#countries = known(COUNTRIES_KNOWN, snapshot?.[0]);
@@ -70,7 +81,7 @@ export class KnownPlaces {
 
   /** Whether the key is usually in one place, so that a second one at the same time says something. */
   get isSettled(): boolean {
-    return this.#asns.surpriseBits >= SURPRISE_FULL_BITS - 1;
+    return this.#asns.surpriseBits >= SETTLED_BITS;
   }
 
   /** What is new about the place; remembers nothing. */
@@ -79,7 +90,7 @@ export class KnownPlaces {
     const news = {
       country: country !== null && !this.#countries.has(countryNumber(country)),
       asn: asn !== null && !this.#asns.has(asn),
-      network: network !== null && !this.#networks.has(hash32(network)),
+      network: network !== null && !this.#networks.has(this.#numberOf(network)),
     };
     if (!news.country && !news.asn && !news.network) return NOTHING_NEW;
     if (settings.declaresPlaces) {
@@ -88,10 +99,13 @@ export class KnownPlaces {
     }
     const share = areKnownToPeers ? PEERS_SHARE : 1;
     const countryShare = isIpv6(network) ? IPV6_COUNTRY_SHARE : 1;
+    const networkWeight = weightOf(this.#networks);
+    // Where networks come and go and the operator never does, the operator is the habit, and has their points too.
+    const asnPoints = ASN_POINTS + NETWORK_POINTS * (1 - networkWeight);
     const points =
       (news.country ? COUNTRY_POINTS * share * countryShare * weightOf(this.#countries) : 0) +
-      (news.asn ? ASN_POINTS * share * weightOf(this.#asns) : 0) +
-      (news.network ? NETWORK_POINTS * weightOf(this.#networks) : 0);
+      (news.asn ? asnPoints * share * weightOf(this.#asns) : 0) +
+      (news.network ? NETWORK_POINTS * networkWeight : 0);
     return { ...news, points };
   }
 
@@ -109,7 +123,12 @@ export class KnownPlaces {
       if (!isIpv6(network)) this.#last = { country, time };
     }
     if (asn !== null) this.#asns.see(asn, day);
-    if (network !== null) this.#networks.see(hash32(network), day);
+    if (network !== null) this.#networks.see(this.#numberOf(network), day);
+  }
+
+  #numberOf(network: string): number {
+    if (network !== this.#lastNetwork) [this.#lastNetwork, this.#lastNumber] = [network, hash32(network)];
+    return this.#lastNumber;
   }
 
   /** IPv6 tells no country well enough to hold it against the key. */

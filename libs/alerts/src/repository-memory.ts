@@ -1,4 +1,12 @@
-import { addDistinct, countDistinct, DISTINCT_SET_BYTES, hash32, joinDistinct } from '#libs/kernel';
+import {
+  countDistinct,
+  countNew,
+  DISTINCT_SET_BYTES,
+  distinctBit,
+  hasBit,
+  joinDistinct,
+  setBit,
+} from '#libs/kernel';
 
 const SLOT_MS = 300_000;
 const HOUR_MS = 3_600_000;
@@ -9,7 +17,6 @@ const TELLING_MAX = 150;
 const PEAK_KEPT_A_DAY = 0.98;
 /** Days over which the rate of new repositories is remembered. */
 const RATE_DAYS = 30;
-const BITS = DISTINCT_SET_BYTES * 8;
 
 /** Which repositories a key reaches: all so far, those of this hour, and those of the last ten minutes. */
 export class RepositoryMemory {
@@ -24,22 +31,34 @@ export class RepositoryMemory {
   /** Days with new repositories, fading. */
   #newDays: number;
   #isNewDay: boolean;
+  /** New ones in this and the last slot. */
+  #newInSlot: number;
+  #newInLastSlot: number;
   /** Follows from #all. */
   #known: number;
 
   constructor(snapshot?: RepositoryMemorySnapshot) {
-    const [sets, time, peak, newDays, isNewDay] = snapshot ?? ['', 0, 0, 0, 0];
+    const [sets, time, peak, newDays, isNewDay, ...news] = snapshot ?? ['', 0, 0, 0, 0, 0, 0];
     const bytes = new Uint8Array(4 * DISTINCT_SET_BYTES);
     bytes.set(Buffer.from(sets, 'base64'));
     const set = (at: number) => bytes.slice(at * DISTINCT_SET_BYTES, (at + 1) * DISTINCT_SET_BYTES);
     [this.#all, this.#hour, this.#slot, this.#lastSlot] = [set(0), set(1), set(2), set(3)];
     [this.#time, this.#peak, this.#newDays, this.#isNewDay] = [time, peak, newDays, isNewDay === 1];
+    [this.#newInSlot, this.#newInLastSlot] = news;
     this.#known = countDistinct(this.#all);
   }
 
   snapshot(): RepositoryMemorySnapshot {
     const sets = Buffer.concat([this.#all, this.#hour, this.#slot, this.#lastSlot]).toString('base64');
-    return [sets, this.#time, this.#peak, this.#newDays, this.#isNewDay ? 1 : 0];
+    return [
+      sets,
+      this.#time,
+      this.#peak,
+      this.#newDays,
+      this.#isNewDay ? 1 : 0,
+      this.#newInSlot,
+      this.#newInLastSlot,
+    ];
   }
 
   get known(): number {
@@ -61,9 +80,19 @@ export class RepositoryMemory {
     return countDistinct(both);
   }
 
+  /** How many of those were new to the key. */
+  get newInTenMinutes(): number {
+    return this.#newInSlot + this.#newInLastSlot;
+  }
+
+  /** Whether a new one is likely to be seen as new: of hundreds, many look like one that is known. */
+  get isTelling(): boolean {
+    return this.#known < TELLING_MAX;
+  }
+
   /** How often the key meets new ones is part of what a new one says. */
   get meetsNewOnesRarely(): boolean {
-    return this.#known < TELLING_MAX && this.#newDays < 2;
+    return this.isTelling && this.#newDays < 2;
   }
 
   advance(time: number): void {
@@ -73,6 +102,8 @@ export class RepositoryMemory {
     const days = Math.floor(slot / DAY_MS) - Math.floor(this.#time / DAY_MS);
     if (days > 0 && this.#time > 0) this.#passDays(days);
     if (Math.floor(slot / HOUR_MS) > Math.floor(this.#time / HOUR_MS)) this.#hour.fill(0);
+    this.#newInLastSlot = slot - this.#time === SLOT_MS ? this.#newInSlot : 0;
+    this.#newInSlot = 0;
     this.#lastSlot = slot - this.#time === SLOT_MS ? this.#slot : new Uint8Array(DISTINCT_SET_BYTES);
     this.#slot = new Uint8Array(DISTINCT_SET_BYTES);
     this.#time = slot;
@@ -89,15 +120,19 @@ export class RepositoryMemory {
   see(names: readonly { readonly name: string }[], set: string | null): number {
     let newcomers = 0;
     for (const { name } of names) {
-      if (!has(this.#all, name)) newcomers += 1;
-      addDistinct(this.#all, name);
-      addDistinct(this.#hour, name);
-      addDistinct(this.#slot, name);
+      const bit = distinctBit(name);
+      if (!hasBit(this.#all, bit)) newcomers += 1;
+      for (const set of [this.#all, this.#hour, this.#slot]) setBit(set, bit);
     }
-    if (set !== null) this.#join(Buffer.from(set, 'base64'));
+    if (set !== null) {
+      const all = Buffer.from(set, 'base64');
+      newcomers += countNew(all, this.#all);
+      this.#join(all);
+    }
     if (newcomers > 0) {
       this.#known = countDistinct(this.#all);
       this.#isNewDay = true;
+      this.#newInSlot += newcomers;
     }
     return newcomers;
   }
@@ -106,7 +141,6 @@ export class RepositoryMemory {
     joinDistinct(this.#all, set);
     joinDistinct(this.#hour, set);
     joinDistinct(this.#slot, set);
-    this.#known = countDistinct(this.#all);
   }
 }
 
@@ -116,9 +150,6 @@ export type RepositoryMemorySnapshot = [
   peak: number,
   newDays: number,
   isNewDay: number,
+  newInSlot: number,
+  newInLastSlot: number,
 ];
-
-function has(set: Uint8Array, name: string): boolean {
-  const bit = hash32(name) % BITS;
-  return (set[bit >> 3]! & (1 << (bit & 7))) !== 0;
-}

@@ -15,7 +15,7 @@ export interface Rule {
 
 const stolen: readonly NextStep[] = ['suspend', 'rotate', 'revoke', 'keep'];
 
-/** Every rule, by the name that settings, alerts and the API use. docs/alerts.md explains each. */
+/** Every rule, by the name that settings, alerts and the API use. docs/alerts.md explains each. New ones stand last: snapshots count. */
 export const RULES = {
   'revoked-key-used': {
     severity: 'high',
@@ -40,7 +40,7 @@ export const RULES = {
   stuffing: {
     severity: 'high',
     title: 'Someone tries keys that do not exist or secrets that are wrong',
-    threshold: { meaning: 'different credentials within 10 minutes', value: 30 },
+    threshold: { meaning: 'different credentials within 10 minutes', value: 20 },
     next: ['narrow', 'keep'],
   },
   'refusal-burst': {
@@ -57,7 +57,7 @@ export const RULES = {
   enumeration: {
     severity: 'high',
     title: 'The key goes through many repositories in a few minutes',
-    threshold: { meaning: 'different repositories within 10 minutes', value: 30 },
+    threshold: { meaning: 'repositories within 10 minutes that are new to the key', value: 10 },
     next: stolen,
   },
   'new-country': novelty('The key is used from a country where it was never used'),
@@ -106,7 +106,7 @@ function unexpected(severity: Severity, what: string): Rule {
   return {
     severity,
     title: `The key ${what}`,
-    threshold: { meaning: 'points of evidence, see docs/alerts.md', value: 12 },
+    threshold: { meaning: 'points of evidence, see docs/alerts.md', value: 11.5 },
     next: stolen,
   };
 }

@@ -1,3 +1,4 @@
+import { alertFacts, digestFacts } from '#libs/alerts';
 import { Catalogue } from '#libs/event-store';
 import { administratorFacts, userFacts } from '#libs/identity';
 import { keyFacts } from '#libs/keys';
@@ -18,4 +19,6 @@ export const catalogue = new Catalogue([
   ...subjectFacts,
   ...deliveryFacts,
   ...usageFacts,
+  ...alertFacts,
+  ...digestFacts,
 ]);

@@ -516,6 +516,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/registries/{registry}/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The alerts of a registry, the newest first.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alerts/{alert}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One alert: what was seen, what is usual, and what one can do.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alerts/{alert}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that you look after an alert. The first one stays.
+         * @description Needs the right `acknowledge` (administrators, owner, admin, developer).
+         */
+        post: operations["acknowledgeAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alerts/{alert}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that an alert is over, and what it was. The first outcome stays.
+         * @description Needs the right `acknowledge` (administrators, owner, admin, developer).
+         */
+        post: operations["resolveAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rules, and what is laid down for them.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["listAlertRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One rule.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getAlertRule"];
+        /**
+         * Set the whole of a rule: on or off, its threshold, and what keys have of their own. Mutes stay.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        put: operations["changeAlertRule"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-rules/{rule}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mute a rule until a time, for all keys or for one; without `until` it speaks again.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["muteAlertRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What holds for all rules.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getAlertSettings"];
+        /**
+         * Set the whole of what holds for all rules: learning, folding, expected places, quiet hours, the digest.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        put: operations["changeAlertSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-rules/{rule}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a rule would have found in a time that is past, also with other settings. Nothing is raised.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["replayAlertRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/registries/{registry}/usage": {
         parameters: {
             query?: never;
@@ -1036,6 +1224,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/registries/{registry}/keys/{key}/rotation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a key is rotated by itself. Nothing that opens the target is ever shown.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        get: operations["getRotationSchedule"];
+        /**
+         * Have a key rotated by itself: each successor has the same schedule, and its secret is delivered to the target before the grace of the old key begins.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        put: operations["scheduleRotation"];
+        post?: never;
+        /**
+         * Rotate a key by itself no more. What opened the target is destroyed.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        delete: operations["unscheduleRotation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit-log/key": {
         parameters: {
             query?: never;
@@ -1463,6 +1679,212 @@ export interface components {
             /** @description Whether there are more than the first 100. */
             truncated: boolean;
         };
+        AcknowledgedView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Id of the user who looks after it. */
+            by: string;
+            /** @description What they wrote; null: nothing, or they were erased. Only in the answer about one alert. */
+            note?: string | null;
+        };
+        ResolvedView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Id of the user. */
+            by: string;
+            /** @enum {string} */
+            outcome: "confirmed" | "expected" | "false-alarm" | "unstated";
+        };
+        NextStepView: {
+            /** @enum {string} */
+            step: "suspend" | "revoke" | "rotate" | "update-client" | "narrow" | "keep";
+            /** @description What it is for. */
+            why: string;
+            /** @enum {string} */
+            method: "GET" | "POST" | "PATCH";
+            /** @example /v1/registries/myapp/keys/drk_4TzR0aKd9P2Xb7Qm/suspend */
+            path: string;
+            /** @description The body of the request. */
+            body: {
+                [key: string]: unknown;
+            } | null;
+            /** @description For a shell with DOCKREG_URL and DOCKREG_TOKEN. */
+            command: string;
+        };
+        AlertView: {
+            /** @example alt_9Kd2Xw5Vb8Nq1Lz7 */
+            id: string;
+            /** @enum {string} */
+            rule: "revoked-key-used" | "expired-key-used" | "read-key-pushes" | "canary-touched" | "stuffing" | "refusal-burst" | "volume-pushes" | "volume-pulls" | "volume-bytes" | "volume-repositories" | "volume-deletes" | "enumeration" | "new-country" | "new-asn" | "new-network" | "new-client" | "impossible-travel" | "idle-key-wakes" | "use-from-unexpected-place" | "push-from-unexpected-place" | "volume-from-unexpected-place";
+            /** @description What the rule says, in one sentence. */
+            title: string;
+            /** @enum {string} */
+            severity: "low" | "medium" | "high";
+            /** @enum {string} */
+            status: "open" | "acknowledged" | "resolved";
+            /** @description Id of the registry. */
+            registry: string;
+            /** @description Id of the key; null: of none. */
+            key: string | null;
+            /** @description How often it was found so far; told when it has grown fourfold. */
+            count: number;
+            /**
+             * Format: date-time
+             * @description The use that made the rule fire.
+             */
+            since: string;
+            /** Format: date-time */
+            raisedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was raised, or last repeated.
+             */
+            lastAt: string;
+            /** @description What was seen, by names that depend on the rule. */
+            evidence: {
+                [key: string]: unknown;
+            };
+            /** @description What is usual for the key. */
+            baseline: {
+                [key: string]: unknown;
+            };
+            acknowledged: components["schemas"]["AcknowledgedView"] | null;
+            resolved: components["schemas"]["ResolvedView"] | null;
+            /** @description What one can do, the advised first. */
+            next: components["schemas"]["NextStepView"][];
+        };
+        AlertPage: {
+            items: components["schemas"]["AlertView"][];
+            next: string | null;
+        };
+        AcknowledgeBody: {
+            /** @description A word to the others. */
+            note?: string | null;
+        };
+        ResolveBody: {
+            /**
+             * @description What it turned out to be; absent: `unstated`.
+             * @enum {string}
+             */
+            outcome?: "confirmed" | "expected" | "false-alarm" | "unstated";
+        };
+        RuleOfKeyView: {
+            /** @description Id of the key. */
+            key: string;
+            enabled: boolean;
+            threshold: number | null;
+            /** Format: date-time */
+            mutedUntil: string | null;
+        };
+        AlertRuleView: {
+            /** @enum {string} */
+            rule: "revoked-key-used" | "expired-key-used" | "read-key-pushes" | "canary-touched" | "stuffing" | "refusal-burst" | "volume-pushes" | "volume-pulls" | "volume-bytes" | "volume-repositories" | "volume-deletes" | "enumeration" | "new-country" | "new-asn" | "new-network" | "new-client" | "impossible-travel" | "idle-key-wakes" | "use-from-unexpected-place" | "push-from-unexpected-place" | "volume-from-unexpected-place";
+            title: string;
+            /** @enum {string} */
+            severity: "low" | "medium" | "high";
+            /** @description Whether it raises alerts. */
+            enabled: boolean;
+            /** @description What counts: as laid down, or the default. null: the rule has none. */
+            threshold: number | null;
+            defaultThreshold: number | null;
+            /** @description What the threshold counts. */
+            unit: string | null;
+            /**
+             * Format: date-time
+             * @description Uses before this time raise nothing.
+             */
+            mutedUntil: string | null;
+            /** @description Keys with something of their own. */
+            keys: components["schemas"]["RuleOfKeyView"][];
+        };
+        AlertRules: {
+            items: components["schemas"]["AlertRuleView"][];
+        };
+        AlertRuleBody: {
+            /** @description Whether the rule raises alerts; absent: true. */
+            enabled?: boolean;
+            /** @description In the unit of the rule; absent or null: its default. */
+            threshold?: number | null;
+            /** @description By the id of a key what holds for it in place of this. */
+            keys?: {
+                [key: string]: {
+                    enabled?: boolean;
+                    threshold?: number | null;
+                };
+            };
+        };
+        MuteBody: {
+            /**
+             * Format: date-time
+             * @description Uses before this time raise nothing; null: they do again.
+             */
+            until?: string | null;
+            /** @description Id of a key; absent or null: for all keys. */
+            key?: string | null;
+        };
+        QuietHoursView: {
+            /** @example 22:00 */
+            from: string;
+            /** @example 07:00 */
+            until: string;
+        };
+        AlertSettingsView: {
+            /** @description Days of a key's use before novelty and volume are judged. */
+            learningDays: number;
+            /** @description Hours in which repeats fold into one alert. */
+            foldHours: number;
+            /** @description Of keys that name none themselves. */
+            expectedCountries: string[];
+            expectedNetworks: string[];
+            quietHours: components["schemas"]["QuietHoursView"] | null;
+            /** @example 08:00 */
+            digestAt: string;
+            /** @description Of quiet hours and digest: that of the policy. */
+            timeZone: string;
+        };
+        QuietHoursBody: {
+            /** @description Later than `until`: over midnight. */
+            from: string;
+            until: string;
+        };
+        AlertSettingsBody: {
+            /** @description Absent: 14. */
+            learningDays?: number;
+            /** @description Absent: 24. */
+            foldHours?: number;
+            /** @description ISO 3166-1 alpha-2, such as DE. */
+            expectedCountries?: string[] | null;
+            /** @description In CIDR notation, or single addresses. */
+            expectedNetworks?: string[] | null;
+            /** @description In the time zone of the policy: alerts below `high` wait until they are over. */
+            quietHours?: components["schemas"]["QuietHoursBody"] | null;
+            /** @description When low alerts are told of. Absent: 08:00. */
+            digestAt?: string;
+        };
+        TriedSettings: {
+            /** @description Whether the rule raises alerts. */
+            enabled?: boolean;
+            /** @description In the unit of the rule; absent or null: its default. */
+            threshold?: number | null;
+            learningDays?: number;
+            foldHours?: number;
+            expectedCountries?: string[] | null;
+            expectedNetworks?: string[] | null;
+        };
+        ReplayBody: {
+            /**
+             * Format: date-time
+             * @description Uses from this time on,
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description and before this one.
+             */
+            to: string;
+            /** @description To be tried out in place of what is laid down; keys keep what they have of their own. */
+            settings?: components["schemas"]["TriedSettings"] | null;
+        };
         ActionCountView: {
             /** @description Requests that the gate let through. */
             accepted: number;
@@ -1728,6 +2150,8 @@ export interface components {
             namePattern: string | null;
             maxKeys: number | null;
             timeZone: string;
+            /** @enum {string} */
+            onLeak: "notify" | "suspend" | "revoke";
             /** Format: duration */
             serveReadsFor: string | null;
         };
@@ -1754,6 +2178,11 @@ export interface components {
             maxKeys?: number | null;
             /** @description IANA name of the zone in which times are told to people. */
             timeZone?: string | null;
+            /**
+             * @description What is done when a key is reported as leaked with its true secret, beside telling the channels. Absent or null: `notify`, which is nothing more.
+             * @enum {string|null}
+             */
+            onLeak?: "notify" | "suspend" | "revoke" | null;
             /**
              * Format: duration
              * @description How long reads go on at a gate that has lost the event store, at most PT15M: for so long a revoked key may read there. null: not at all.
@@ -1783,6 +2212,8 @@ export interface components {
             namePattern: string | null;
             maxKeys: number | null;
             timeZone: string;
+            /** @enum {string} */
+            onLeak: "notify" | "suspend" | "revoke";
             /** Format: duration */
             serveReadsFor: string | null;
             /** @description Only with `dryRun`. */
@@ -1852,8 +2283,10 @@ export interface components {
             repositories?: string[] | null;
             /** @description Networks from which the key is accepted, in CIDR notation, or single addresses. Empty or null: all. */
             networks?: string[] | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
+            /** @description Countries (ISO 3166-1 alpha-2, such as DE) from which its use is expected: use from elsewhere raises alerts sooner. Restricts nothing. Empty or null: those of the registry, or whatever its habits are. */
             expectedCountries?: string[] | null;
+            /** @description Make a canary: it looks like a key and grants nothing; whoever presents it raises an alert at once. */
+            canary?: boolean;
         };
         LineageView: {
             predecessor: string | null;
@@ -1890,6 +2323,7 @@ export interface components {
             repositories: string[];
             /** @description Empty: from every network. */
             networks: string[];
+            /** @description ISO 3166-1 alpha-2. Use from elsewhere raises alerts; it restricts nothing. */
             expectedCountries: string[];
             description: string | null;
             labels: {
@@ -1917,6 +2351,8 @@ export interface components {
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
+            /** @description A canary looks like a key and grants nothing: any touch raises an alert. */
+            canary: boolean;
             /** @description null: never, longer ago than usage is kept, or not known of that moment. No part of the version. */
             lastUsed: components["schemas"]["LastUseView"] | null;
             /** @description Asks for the key itself; `-p <key>` works too. */
@@ -1938,6 +2374,7 @@ export interface components {
             repositories: string[];
             /** @description Empty: from every network. */
             networks: string[];
+            /** @description ISO 3166-1 alpha-2. Use from elsewhere raises alerts; it restricts nothing. */
             expectedCountries: string[];
             description: string | null;
             labels: {
@@ -1965,6 +2402,8 @@ export interface components {
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
+            /** @description A canary looks like a key and grants nothing: any touch raises an alert. */
+            canary: boolean;
             /** @description null: never, longer ago than usage is kept, or not known of that moment. No part of the version. */
             lastUsed: components["schemas"]["LastUseView"] | null;
             /** @description Asks for the key itself; `-p <key>` works too. */
@@ -1992,7 +2431,7 @@ export interface components {
             repositories?: string[] | null;
             /** @description Networks from which the key is accepted, in CIDR notation, or single addresses. Empty or null: all. */
             networks?: string[] | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
+            /** @description Countries (ISO 3166-1 alpha-2, such as DE) from which its use is expected: use from elsewhere raises alerts sooner. Restricts nothing. Empty or null: those of the registry, or whatever its habits are. */
             expectedCountries?: string[] | null;
         };
         KeyFilter: {
@@ -2131,6 +2570,7 @@ export interface components {
             repositories: string[];
             /** @description Empty: from every network. */
             networks: string[];
+            /** @description ISO 3166-1 alpha-2. Use from elsewhere raises alerts; it restricts nothing. */
             expectedCountries: string[];
             description: string | null;
             labels: {
@@ -2158,6 +2598,8 @@ export interface components {
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
+            /** @description A canary looks like a key and grants nothing: any touch raises an alert. */
+            canary: boolean;
             /** @description null: never, longer ago than usage is kept, or not known of that moment. No part of the version. */
             lastUsed: components["schemas"]["LastUseView"] | null;
             /** @description Asks for the key itself; `-p <key>` works too. */
@@ -2216,6 +2658,111 @@ export interface components {
              */
             snoozedUntil: string;
         };
+        RotationTargetView: {
+            /** @enum {string} */
+            kind: "webhook" | "vault" | "aws-secrets-manager" | "github-actions" | "file";
+            url?: string | null;
+            mount?: string;
+            path?: string;
+            region?: string;
+            secretId?: string;
+            repository?: string;
+            secretName?: string;
+        };
+        RotationFailureView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Why, for people. */
+            error: string;
+        };
+        RotationScheduleView: {
+            /** @description Id of the key that has the schedule now: its successor has it next. */
+            key: string;
+            /** Format: duration */
+            every: string;
+            /** Format: duration */
+            gracePeriod: string;
+            /**
+             * Format: date-time
+             * @description When the next rotation is tried.
+             */
+            dueAt: string;
+            target: components["schemas"]["RotationTargetView"];
+            /** @description Attempts that failed since the last rotation. */
+            failures: number;
+            lastFailure: components["schemas"]["RotationFailureView"] | null;
+        };
+        RotationTargetBody: {
+            /** @enum {string} */
+            kind: "webhook" | "vault" | "aws-secrets-manager" | "github-actions" | "file";
+            /** @description webhook: where to post to. vault: the server. github-actions and aws-secrets-manager: the API, unless it is the usual one. */
+            url?: string;
+            /** @description vault: where the KV engine is mounted. Absent: secret. */
+            mount?: string;
+            /** @description vault: of the secret. file: below the folder of the registry. */
+            path?: string;
+            /** @description aws-secrets-manager */
+            region?: string;
+            /** @description aws-secrets-manager: name or ARN. */
+            secretId?: string;
+            /** @description github-actions: `<owner>/<name>`. */
+            repository?: string;
+            /** @description github-actions: name of the secret. */
+            secretName?: string;
+            /**
+             * Format: password
+             * @description vault, github-actions
+             */
+            token?: string;
+            /**
+             * Format: password
+             * @description aws-secrets-manager
+             */
+            accessKeyId?: string;
+            /**
+             * Format: password
+             * @description aws-secrets-manager
+             */
+            secretAccessKey?: string;
+        };
+        RotationScheduleBody: {
+            /**
+             * Format: duration
+             * @description So long after one rotation the next follows: PT1H to P366D.
+             */
+            every: string;
+            /**
+             * Format: duration
+             * @description So long the old key works beside its successor, at most P30D and at most `every`. Absent or null: PT24H.
+             */
+            gracePeriod?: string | null;
+            /**
+             * Format: date-time
+             * @description When the first rotation is due; the past means now. Absent or null: `every` after the birth of the key.
+             */
+            firstAt?: string | null;
+            /** @description Where each new secret is delivered. */
+            target: components["schemas"]["RotationTargetBody"];
+        };
+        ChangedRotationSchedule: {
+            /** @description Id of the key that has the schedule now: its successor has it next. */
+            key: string;
+            /** Format: duration */
+            every: string;
+            /** Format: duration */
+            gracePeriod: string;
+            /**
+             * Format: date-time
+             * @description When the next rotation is tried.
+             */
+            dueAt: string;
+            target: components["schemas"]["RotationTargetView"];
+            /** @description Attempts that failed since the last rotation. */
+            failures: number;
+            lastFailure: components["schemas"]["RotationFailureView"] | null;
+            /** @description Of a webhook: what its requests are signed with from now on. Shown in this answer and never again. */
+            secret?: string;
+        };
         VerifierKey: {
             /**
              * @description Verifier key of C2SP signed-note: `<name>+<hash>+<base64>`.
@@ -2260,7 +2807,7 @@ export interface components {
             status: number;
             detail: string;
             /** @enum {string} */
-            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "report-not-signed" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "too-many-channels" | "key-revoked" | "key-expired" | "key-suspended" | "key-rotating" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "mail-not-configured" | "invitation-void" | "not-supported" | "expiry-in-past" | "usage-not-kept" | "as-of-in-future" | "policy-violated" | "idempotency-key-reused" | "too-many-requests" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
+            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "report-not-signed" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "too-many-channels" | "key-revoked" | "key-expired" | "key-suspended" | "key-rotating" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "mail-not-configured" | "invitation-void" | "not-supported" | "expiry-in-past" | "usage-not-kept" | "as-of-in-future" | "policy-violated" | "idempotency-key-reused" | "too-many-requests" | "too-many-replays" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
             requestId: string;
             /** @description With `host-not-proven`: the DNS record that proves the host. */
             record?: {
@@ -4471,6 +5018,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
@@ -4520,6 +5077,16 @@ export interface operations {
             };
             /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -5936,6 +6503,1418 @@ export interface operations {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description Any of these, joined by commas. */
+                status?: string;
+                /** @description Any of these, joined by commas. */
+                severity?: string;
+                rule?: "revoked-key-used" | "expired-key-used" | "read-key-pushes" | "canary-touched" | "stuffing" | "refusal-burst" | "volume-pushes" | "volume-pulls" | "volume-bytes" | "volume-repositories" | "volume-deletes" | "enumeration" | "new-country" | "new-asn" | "new-network" | "new-client" | "impossible-travel" | "idle-key-wakes" | "use-from-unexpected-place" | "push-from-unexpected-place" | "volume-from-unexpected-place";
+                /** @description Id of a key. */
+                key?: string;
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The alerts of a registry, the newest first. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the alert.
+                 * @example alt_9Kd2Xw5Vb8Nq1Lz7
+                 */
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One alert: what was seen, what is usual, and what one can do. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledgeAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the alert.
+                 * @example alt_9Kd2Xw5Vb8Nq1Lz7
+                 */
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeBody"];
+            };
+        };
+        responses: {
+            /** @description Say that you look after an alert. The first one stays. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolveAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the alert.
+                 * @example alt_9Kd2Xw5Vb8Nq1Lz7
+                 */
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResolveBody"];
+            };
+        };
+        responses: {
+            /** @description Say that an alert is over, and what it was. The first outcome stays. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlertRules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All rules, and what is laid down for them. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRules"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Name of the rule.
+                 * @example push-from-unexpected-place
+                 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One rule. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the change is for: with another one the answer is 412. */
+                "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Name of the rule.
+                 * @example push-from-unexpected-place
+                 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AlertRuleBody"];
+            };
+        };
+        responses: {
+            /** @description Set the whole of a rule: on or off, its threshold, and what keys have of their own. Mutes stay. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    muteAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Name of the rule.
+                 * @example push-from-unexpected-place
+                 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MuteBody"];
+            };
+        };
+        responses: {
+            /** @description Mute a rule until a time, for all keys or for one; without `until` it speaks again. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlertSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What holds for all rules. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertSettingsView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAlertSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the change is for: with another one the answer is 412. */
+                "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AlertSettingsBody"];
+            };
+        };
+        responses: {
+            /** @description Set the whole of what holds for all rules: learning, folding, expected places, quiet hours, the digest. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertSettingsView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Name of the rule.
+                 * @example push-from-unexpected-place
+                 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayBody"];
+            };
+        };
+        responses: {
+            /**
+             * @description What a rule would have found in a time that is past, also with other settings. Nothing is raised.
+             *
+             *     Lines of JSON: `{"type": "alert" | "repeat", …}` for what was found, `{"type": "progress", …}` now and then, and `{"type": "end", …}` when it is all; a replay that broke off has no end.
+             */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-replays`: Too many replays. */
+            429: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
@@ -8828,7 +10807,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `expiry-in-past`: The expiry is in the past. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `expiry-in-past`: The expiry is in the past. `policy-violated`: Against the registry's policy. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9244,7 +11223,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `expiry-in-past`: The expiry is in the past. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `expiry-in-past`: The expiry is in the past. `policy-violated`: Against the registry's policy. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10049,7 +12028,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. `key-suspended`: The key is suspended. `key-rotating`: The key is rotated already. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10301,7 +12280,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. */
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10333,6 +12312,394 @@ export interface operations {
             };
             /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
             422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRotationSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How a key is rotated by itself. Nothing that opens the target is ever shown. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotationScheduleView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scheduleRotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the change is for: with another one the answer is 412. */
+                "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotationScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description Have a key rotated by itself: each successor has the same schedule, and its secret is delivered to the target before the grace of the old key begins. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedRotationSchedule"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. `plan-required`: Not in this plan. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. `key-suspended`: The key is suspended. `key-rotating`: The key is rotated already. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unscheduleRotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rotate a key by itself no more. What opened the target is destroyed. */
+            204: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;

@@ -21,9 +21,21 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
-export function addDistinct(set: Uint8Array, name: string): void {
-  const bit = hash32(name) % BITS;
+/** The bit that a name sets: for who asks and adds the same name in several sets. */
+export function distinctBit(name: string): number {
+  return hash32(name) % BITS;
+}
+
+export function hasBit(set: Uint8Array, bit: number): boolean {
+  return (set[bit >> 3]! & (1 << (bit & 7))) !== 0;
+}
+
+export function setBit(set: Uint8Array, bit: number): void {
   set[bit >> 3]! |= 1 << (bit & 7);
+}
+
+export function addDistinct(set: Uint8Array, name: string): void {
+  setBit(set, distinctBit(name));
 }
 
 /** `set` then has what `other` has, too. */
@@ -31,11 +43,19 @@ export function joinDistinct(set: Uint8Array, other: Uint8Array): void {
   for (let at = 0; at < DISTINCT_SET_BYTES; at += 1) set[at]! |= other[at] ?? 0;
 }
 
+/** How many of the bits are set of which `known` has none: about as many names are new. */
+export function countNew(set: Uint8Array, known: Uint8Array): number {
+  let bits = 0;
+  for (let at = 0; at < DISTINCT_SET_BYTES; at += 1) {
+    for (let rest = set[at]! & ~known[at]!; rest !== 0; rest &= rest - 1) bits += 1;
+  }
+  return bits;
+}
+
+const EMPTY = new Uint8Array(DISTINCT_SET_BYTES);
+
 /** About how many names, rounded; exact for very few. */
 export function countDistinct(set: Uint8Array): number {
-  let clear = BITS;
-  for (const byte of set) {
-    for (let rest = byte; rest !== 0; rest &= rest - 1) clear -= 1;
-  }
+  const clear = BITS - countNew(set, EMPTY);
   return clear === 0 ? DISTINCT_MAX : Math.round(BITS * Math.log(BITS / clear));
 }

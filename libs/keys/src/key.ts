@@ -1,4 +1,5 @@
 import type { Fact, StreamKind } from '#libs/kernel';
+import { scheduleAfter, type RotationSchedule, type RotationScheduleFact } from './rotation-schedule.js';
 
 /** What a key may do at the gate, from least to most: each includes those before it. Deleting needs the third. */
 export const PERMISSIONS = ['read', 'read-write', 'read-write-delete'] as const;
@@ -16,11 +17,14 @@ export interface KeyTraits {
   readonly repositories: readonly string[];
   /** Networks from which it is accepted; empty = all. Their order means nothing. */
   readonly networks: readonly string[];
+  /** Countries (ISO 3166-1 alpha-2) from which its use is expected. Only feeds the alerts: restricts nothing. */
+  readonly expectedCountries: readonly string[];
 }
 
 /** The names of the traits; the compiler sees to it that none is missing. */
 export const KEY_TRAITS = Object.keys({
   name: true, description: true, labels: true, permission: true, expiresAt: true, repositories: true, networks: true,
+  expectedCountries: true,
 } satisfies Record<keyof KeyTraits, true>) as readonly (keyof KeyTraits)[]; // prettier-ignore
 
 export type KeyGenerated = Fact<
@@ -35,10 +39,10 @@ export type KeyGenerated = Fact<
     readonly createdBy: string;
     /** SHA-256 of the secret, hex. Redacted from every answer. */
     readonly secretHash: string;
-    /** Only feeds the alerts: restricts nothing. */
-    readonly expectedCountries: readonly string[];
     /** Id of the key that it is to take over from; null: of none. It counts once KeyRotated stands in that key's stream. */
     readonly rotates: string | null;
+    /** Laid out to be found: it grants nothing, and whoever presents it raises an alert. */
+    readonly canary: boolean;
   }
 >;
 /** `changes` has what is different from then on, and nothing else. */
@@ -161,7 +165,8 @@ export type KeyFact =
   | KeyExpiryReminded
   | KeyRotationReminded
   | ReminderSnoozed
-  | KeyLeakReported;
+  | KeyLeakReported
+  | RotationScheduleFact;
 
 /** Facts of a key's stream that say nothing about the key itself: they change no trait, right or state of it. */
 export const KEY_REMINDERS: ReadonlySet<string> = new Set<KeyFact['type']>([
@@ -193,6 +198,8 @@ export interface ExistingKey extends KeyTraits {
   readonly revocation: Revocation | null;
   /** null as long as it has no successor. Its `graceEndsAt` may be over before that is recorded: see `endOf`. */
   readonly rotation: Rotation | null;
+  /** How it is rotated by itself; null: it is not, or its successor is. */
+  readonly schedule: RotationSchedule | null;
   readonly reminders: readonly Reminder[];
   /** Nobody is reminded before it. */
   readonly snoozedUntil: string | null;
@@ -230,13 +237,18 @@ export const keys: StreamKind<KeyState, KeyFact> = {
         return isLiving(state) ? { ...state, status: 'expired', expiredAt: fact.data.at } : state;
       case 'KeyRevocationProven':
         return state.status === 'revoked' ? { ...state, proven: state.proven ?? fact.data } : state;
+      case 'KeyLeakReported':
+        return { ...state, leak: { at: fact.data.at, proven: fact.data.proven } };
       case 'KeyExpiryReminded':
       case 'KeyRotationReminded':
         return { ...state, reminders: [...state.reminders, reminderOf(fact)] };
       case 'ReminderSnoozed':
         return { ...state, snoozedUntil: fact.data.until };
-      case 'KeyLeakReported':
-        return { ...state, leak: { at: fact.data.at, proven: fact.data.proven } };
+      case 'KeyRotationScheduled':
+      case 'KeyRotationUnscheduled':
+      case 'RotationDelivered':
+      case 'RotationFailed':
+        return { ...state, schedule: scheduleAfter(state.schedule, fact) };
       default:
         return unknownFact(fact, state);
     }
@@ -249,8 +261,10 @@ export function isLiving(state: ExistingKey): boolean {
 }
 
 function born(data: KeyGenerated['data']): ExistingKey {
-  const { name, description, labels, permission, expiresAt, repositories, networks } = data;
-  const traits = { name, description, labels, permission, expiresAt, repositories, networks };
+  const { name, description, labels, permission, expiresAt, repositories, networks, expectedCountries } =
+    data;
+  const rights = { permission, expiresAt, repositories, networks };
+  const traits = { name, description, labels, ...rights, expectedCountries };
   return {
     ...traits,
     status: 'active',
@@ -259,6 +273,7 @@ function born(data: KeyGenerated['data']): ExistingKey {
     revokedAt: null,
     revocation: null,
     rotation: null,
+    schedule: null,
     reminders: [],
     snoozedUntil: null,
     proven: null,
@@ -268,7 +283,7 @@ function born(data: KeyGenerated['data']): ExistingKey {
 
 /** The first successor stays. */
 function rotated(state: ExistingKey, { at, successor, graceEndsAt }: KeyRotated['data']): ExistingKey {
-  return state.rotation ? state : { ...state, rotation: { at, successor, graceEndsAt } };
+  return state.rotation ? state : { ...state, rotation: { at, successor, graceEndsAt }, schedule: null };
 }
 
 /** What is kept of the fact. */

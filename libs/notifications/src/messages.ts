@@ -1,3 +1,5 @@
+import { ALERT_TEXTS } from './alert-texts.js';
+import { curl, keyPath, oneLine, onKey, pathOf, post, rotate, text } from './commands.js';
 import { TEST_EVENT, type EventName } from './events.js';
 
 /** What a message tells of. Names come from users and may hold anything. */
@@ -7,10 +9,17 @@ export interface Told {
   readonly at: string;
   /** Data of the fact. Only fields named here go out (SHOWN). */
   readonly data: Readonly<Record<string, unknown>>;
-  readonly registry: { readonly id: string; readonly slug: string; readonly name: string };
+  readonly registry: {
+    readonly id: string;
+    readonly slug: string;
+    readonly name: string;
+    /** IANA name: times in sentences are told in it. */
+    readonly timeZone: string;
+  };
   /** undefined: it is about no key. */
   readonly key: { readonly id: string; readonly name: string; readonly expiresAt: string | null } | undefined;
-  readonly channel: string;
+  /** Origin of the management API, for commands; undefined: they take it from DOCKREG_URL. */
+  readonly apiUrl: string | undefined;
 }
 
 export interface Message {
@@ -18,7 +27,7 @@ export interface Message {
   readonly summary: string;
   /** What to do now. */
   readonly advice: string;
-  /** The command that does it, for a shell with DOCKREG_URL and DOCKREG_TOKEN; null: there is nothing to do. */
+  /** The command that does it, for a shell with DOCKREG_TOKEN, and DOCKREG_URL where it names it; null: there is nothing to do. */
   readonly command: string | null;
   /** For programs. */
   readonly payload: {
@@ -31,15 +40,8 @@ export interface Message {
 /** Fields of facts that may leave the house. No hash, no ciphertext, no reason that somebody wrote. */
 const SHOWN = [
   'permission', 'expiresAt', 'rotateBy', 'step', 'successor', 'graceEndsAt', 'cause', 'source', 'proven', 'rule', 'severity',
+  'error', 'nextAttemptAt', 'alert', 'title', 'where', 'seen', 'usual', 'count', 'since', 'outcome', 'total', 'list',
 ]; // prettier-ignore
-
-/** Control characters would forge lines or headers, and direction marks would reorder what a reader sees. */
-const UNSEEMLY = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
-
-/** A name on one line. */
-export function oneLine(text: string): string {
-  return text.replace(UNSEEMLY, ' ').trim();
-}
 
 /** The words for something that happened, and the payload of a webhook. */
 export function messageOf(told: Told): Message {
@@ -59,7 +61,7 @@ export function messageOf(told: Told): Message {
   return { summary, advice, command, payload: { type: event, timestamp: at, data } };
 }
 
-interface Text {
+export interface Text {
   readonly says: string;
   readonly advice: string;
   readonly command: string | null;
@@ -82,23 +84,23 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
     command: onKey(told, 'resume'),
   }),
   'key.rotated': (told) => ({
-    says: `was rotated${text(told.data['graceEndsAt'], (end) => `; it works until ${end}`)}`,
+    says: `was rotated${time(told, 'graceEndsAt', '; it works until')}`,
     advice: 'See who still uses the old key.',
     command: curl(`${keyPath(told)}/handover`),
   }),
   'key.expiry-reminded': (told) => ({
-    says: `expires${text(told.data['expiresAt'], (end) => ` on ${end}`)}`,
+    says: `expires${time(told, 'expiresAt', ' on')}`,
     advice: ROTATE,
     command: rotate(told),
   }),
   'key.rotation-reminded': (told) => ({
-    says: `is due for rotation${text(told.data['rotateBy'], (end) => ` by ${end}`)}`,
+    says: `is due for rotation${time(told, 'rotateBy', ' by')}`,
     advice: ROTATE,
     command: rotate(told),
   }),
   'key.rotation-failed': (told) => ({
-    says: 'could not be rotated automatically: its new secret could not be delivered',
-    advice: `The old key goes on. ${ROTATE}`,
+    says: `could not be rotated automatically${text(told.data['error'], (error) => `: ${error}`)}`,
+    advice: `The old key goes on${text(told.data['nextAttemptAt'], (at) => `, and it is tried again at ${at}`)}. See that the target takes the new secret, or rotate the key by hand.`,
     command: rotate(told),
   }),
   'key.leak-reported': (told) => ({
@@ -106,16 +108,13 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
     advice: 'Revoke it, and generate another key where one is needed.',
     command: onKey(told, 'revoke'),
   }),
-  'alert.raised': (told) => ({ says: `Alert${text(told.data['rule'], rule)} raised`, ...look(told) }),
-  'alert.resolved': (told) => ({ says: `Alert${text(told.data['rule'], rule)} resolved`, ...look(told) }),
+  ...ALERT_TEXTS,
   'channel.test': () => ({
     says: 'Test of a notification channel',
     advice: 'It works: there is nothing to do.',
     command: null,
   }),
 };
-
-const rule = (name: string): string => ` ${name}`;
 
 function leak({ data }: Told): string {
   const from = text(data['source'], (source) => ` by ${source}`);
@@ -124,43 +123,16 @@ function leak({ data }: Told): string {
     : `was named in a report of a leak${from}, without its true secret`;
 }
 
-function look({ registry }: Told): Pick<Text, 'advice' | 'command'> {
-  return { advice: 'See the alerts of the registry.', command: curl(`${pathOf(registry.slug)}/alerts`) };
+function generate(told: Told): string {
+  return post(`${pathOf(told)}/keys`, '{"name":"CI","permission":"read","expiresIn":"P90D"}');
 }
 
-function rotate(told: Told): string {
-  return post(`${keyPath(told)}/rotate`, '{"gracePeriod":"PT24H"}');
-}
-
-function onKey(told: Told, action: string): string {
-  return post(`${keyPath(told)}/${action}`, '{}');
-}
-
-function generate({ registry }: Told): string {
-  return post(`${pathOf(registry.slug)}/keys`, '{"name":"CI","permission":"read","expiresIn":"P90D"}');
-}
-
-function keyPath({ registry, key }: Told): string {
-  return `${pathOf(registry.slug)}/keys/${key?.id ?? '<key id>'}`;
-}
-
-/** Slugs and ids are letters, digits, `-` and `_`, so a shell takes them as they are. No name ever stands in a command. */
-function pathOf(slug: string): string {
-  return `/v1/registries/${slug}`;
-}
-
-const AUTHORIZATION = '-H "Authorization: Bearer $DOCKREG_TOKEN"';
-
-function curl(path: string): string {
-  return `curl ${AUTHORIZATION} "$DOCKREG_URL${path}"`;
-}
-
-function post(path: string, body: string): string {
-  return `curl -X POST ${AUTHORIZATION} -H 'Content-Type: application/json' -d '${body}' "$DOCKREG_URL${path}"`;
-}
-
-function text(value: unknown, words: (value: string) => string): string {
-  return typeof value === 'string' ? words(oneLine(value)) : '';
+/** A time of the fact as people of the registry read it, to the minute, with its zone. */
+function time({ data, registry: { timeZone } }: Told, field: string, words: string): string {
+  const at = Date.parse(String(data[field]));
+  if (Number.isNaN(at)) return '';
+  const local = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
+  return `${words} ${local.format(at)} (${timeZone})`;
 }
 
 function isPlain(value: unknown): boolean {

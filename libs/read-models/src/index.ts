@@ -1,3 +1,6 @@
+export * from './alert-rows.js';
+export * from './alert-state.js';
+export { alertTable, readConfiguration, type ConfigurationRow } from './alert-table.js';
 export { rebuildModels } from './build.js';
 export { eachKey, grantTable, type GrantRow } from './grant-table.js';
 export * from './key-list.js';
@@ -48,9 +51,23 @@ export {
   type RegistryAtGate,
   type RegistryRow,
 } from './registry-table.js';
+export {
+  NAME_KINDS,
+  reservationTable,
+  unusedReservations,
+  type NameKind,
+  type UnusedReservation,
+} from './reservation-table.js';
 export { dueReminders, reminderTable, type ReminderRow } from './reminder-table.js';
+export {
+  dueRotations,
+  endedSchedules,
+  rotationTable,
+  type DueRotation,
+  type EndedSchedule,
+} from './rotation-table.js';
 export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
-export { ReplayMeter, type ReplayProgress } from './replay.js';
+export { pagesAfter, ReplayMeter, type ReplayProgress } from './replay.js';
 export {
   API_PROJECTIONS,
   apiModelFile,

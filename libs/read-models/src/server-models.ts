@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { alertTable } from './alert-table.js';
 import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
@@ -6,7 +7,9 @@ import { notificationTable } from './notification-table.js';
 import { notificationSecretTable } from './notification-secrets.js';
 import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
+import { reservationTable } from './reservation-table.js';
 import { registryTable } from './registry-table.js';
+import { rotationTable } from './rotation-table.js';
 import { usageTable } from './usage-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
@@ -15,8 +18,11 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  reservationTable,
+  rotationTable,
   grantTable,
   notificationTable,
+  alertTable,
   notificationSecretTable,
   usageTable,
 ];
@@ -32,7 +38,10 @@ export const API_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  rotationTable,
   notificationTable,
+  reservationTable,
+  alertTable,
   notificationSecretTable,
   usageTable,
 ];

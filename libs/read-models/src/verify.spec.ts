@@ -70,6 +70,7 @@ describe('verify', () => {
       ['registry_members', 0],
       ['reminder_keys', (KEYS * 3) / 4],
       ['reminder_rules', 0],
+      ['reservations', 0],
       ['usage_clock', 0],
       ['usage_counts', 0],
       ['usage_tops', 0],

@@ -1,6 +1,7 @@
 import { Refusal, type Fact, type Role, type StreamKind } from '#libs/kernel';
-import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
+import { alertingAfter, NO_ALERTING, type Alerting, type AlertingFact } from './alert-rules.js';
 import { channelsAfter, type Channel, type ChannelConfigured, type ChannelRemoved } from './channels.js';
+import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
 
 export const PLANS = ['free', 'team', 'enterprise'] as const;
 export type Plan = (typeof PLANS)[number];
@@ -60,7 +61,8 @@ export type RegistryFact =
   | ChannelConfigured
   | ChannelRemoved
   | NotificationSecretIssued
-  | NotificationSecretRemoved;
+  | NotificationSecretRemoved
+  | AlertingFact;
 
 /** A member of a registry, and since when. */
 export interface Member {
@@ -83,6 +85,7 @@ export type RegistryState =
       readonly members: ReadonlyMap<string, Member>;
       /** By id, in the order in which they were added. */
       readonly channels: ReadonlyMap<string, Channel>;
+      readonly alerting: Alerting;
       /** Whether notifications are taken: there is a secret for them. */
       readonly takesNotifications: boolean;
       readonly createdAt: string;
@@ -124,6 +127,10 @@ export const registries: StreamKind<RegistryState, RegistryFact> = {
       case 'ChannelConfigured':
       case 'ChannelRemoved':
         return { ...state, channels: channelsAfter(state.channels, fact) };
+      case 'AlertRuleChanged':
+      case 'RuleMuted':
+      case 'AlertSettingsChanged':
+        return { ...state, alerting: alertingAfter(state.alerting, fact) };
       case 'NotificationSecretIssued':
         return { ...state, takesNotifications: true };
       case 'NotificationSecretRemoved':
@@ -143,7 +150,7 @@ export function existing(state: RegistryState): Exclude<RegistryState, { status:
 function created({ data: { at, slug, name, plan, createdBy } }: RegistryCreated): RegistryState {
   const none = { hosts: [], upstream: null, policy: DEFAULT_POLICY, members: new Map<string, Member>() };
   const channels = new Map<string, Channel>();
-  const more = { channels, takesNotifications: false };
+  const more = { channels, alerting: NO_ALERTING, takesNotifications: false };
   return { status: 'active', slug, name, plan, ...none, ...more, createdAt: at, createdBy };
 }
 

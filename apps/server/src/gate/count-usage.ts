@@ -84,9 +84,10 @@ export class CountUsage implements GateUsage {
     const key = decision.proven ? decision.keyId : credentials.kind === 'key' ? credentials.id : undefined;
     const home = key === undefined ? undefined : access.registryOfKey(key);
     if (home === undefined) return { registry, key: undefined, reason };
+    const isTold = decision.proven || access.isCanary(key!);
     return {
-      registry: decision.proven ? home : registry,
-      key: decision.proven || home === registry ? key : undefined,
+      registry: isTold ? home : registry,
+      key: isTold || home === registry ? key : undefined,
       reason,
     };
   }

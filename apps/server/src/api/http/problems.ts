@@ -108,6 +108,7 @@ export const PROBLEMS = {
     'Use a new key for a new request.',
   ),
   'too-many-requests': kind(429, 'Too many failures', 'Wait as long as `Retry-After` says.'),
+  'too-many-replays': kind(429, 'Too many replays', 'Wait until one has ended.', 5),
   'too-many-feeds': kind(429, 'Too many change feeds', 'End one, or wait until one has answered.', 5),
   'headers-too-large': kind(431, 'The headers are too large', 'Send fewer or shorter headers.'),
   internal: kind(500, 'Internal error', 'Tell the operator the request id.'),

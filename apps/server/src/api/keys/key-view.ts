@@ -52,7 +52,11 @@ export class KeyView {
   @ApiProperty({ type: [String], description: 'Empty: every repository of the registry.' })
   repositories: readonly string[];
   @ApiProperty({ type: [String], description: 'Empty: from every network.' }) networks: readonly string[];
-  @ApiProperty({ type: [String] }) expectedCountries: readonly string[];
+  @ApiProperty({
+    type: [String],
+    description: 'ISO 3166-1 alpha-2. Use from elsewhere raises alerts; it restricts nothing.',
+  })
+  expectedCountries: readonly string[];
   @ApiProperty({ type: 'string', nullable: true }) description: string | null;
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } }) labels: Readonly<
     Record<string, string>
@@ -81,6 +85,8 @@ export class KeyView {
   graceEndsAt: string | null;
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) revokedAt: string | null;
   @ApiProperty({ type: RevocationView, nullable: true }) revocation: RevocationView | null;
+  @ApiProperty({ description: 'A canary looks like a key and grants nothing: any touch raises an alert.' })
+  canary: boolean;
   @ApiProperty({
     type: LastUseView,
     nullable: true,
@@ -125,6 +131,7 @@ export function keyView(
     graceEndsAt,
     revokedAt: isUnrecorded ? graceEndsAt : revokedAt,
     revocation: isUnrecorded ? { cause: 'rotated' } : key.revocation && { cause: key.revocation.cause },
+    canary: key.canary,
     lastUsed,
     dockerLogin: `docker login -u ${id} ${dockerHost}`,
   };
@@ -133,8 +140,8 @@ export function keyView(
 /** The state of a key's stream in the same shape. */
 export function keyFacts(id: string, state: ExistingKey): KeyFacts {
   const { generated, ...now } = state;
-  const { at, registry, createdBy, expectedCountries, rotates } = generated;
-  return { ...now, id, registry, createdBy, createdAt: at, expectedCountries, rotates };
+  const { at, registry, createdBy, rotates, canary } = generated;
+  return { ...now, id, registry, createdBy, createdAt: at, rotates, canary };
 }
 
 /** Where registry clients find this registry: a loopback host with the gate's port when it has one, else its first host. */
