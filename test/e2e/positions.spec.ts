@@ -9,6 +9,7 @@ import { Installation, type ServerProcess } from './server-process.js';
  * behind the answer, and not for every sign-in.
  */
 const APPEND_NOTHING: ReadonlySet<string> = new Set([
+  'POST /v1/registries/{registry}/alert-rules/{rule}/replay',
   'POST /v1/session',
   'DELETE /v1/session',
   'DELETE /v1/sessions',
