@@ -31,7 +31,8 @@ function compiled() {
   const column = (rows, index, Type) => Buffer.from(Type.from(rows, (row) => row[index]).buffer);
   return Buffer.concat([
     header,
-    ...[column(v6, 0, BigUint64Array), column(v6, 1, BigUint64Array)],
+    column(v6, 0, BigUint64Array),
+    column(v6, 1, BigUint64Array),
     ...[0, 1, 2].map((index) => column(v4, index, Uint32Array)),
     column(v6, 2, Uint32Array),
   ]);

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Api, bodyOf } from './api.js';
 import { bearer, everything, FEEDS_MAX, head, poll, Streams, type Change } from './change-feed.js';
@@ -151,9 +153,12 @@ describe('a stream', () => {
       return (await apiOf('nobody').call('/v1/changes?wait=0')).status === 429;
     });
     const ended = Promise.all(opened.map((each) => each.next()));
+    const silent = connect(server.apiPort, '127.0.0.1');
+    await once(silent, 'connect');
     const exit = await server.stop();
     expect(exit).toMatchObject({ code: 0 });
-    expect(exit.milliseconds).toBeLessThan(3_000);
+    // Browsers open connections in advance: one that asks nothing holds up nothing. What does is cut, and said.
+    expect(server.output).not.toContain('did not end cleanly');
     expect(await ended).toEqual(opened.map(() => undefined));
     expect((await waiting).items).toEqual([]);
     server = await installation.start();

@@ -1,3 +1,5 @@
+import { requireDocumented } from '../support/documented-answer.js';
+
 /** One event of a stream as a browser sees it. */
 export interface StreamedEvent<Data> {
   readonly id: string;
@@ -21,6 +23,9 @@ export class EventStream<Data> {
   static async open<Data>(url: string, headers: Record<string, string>): Promise<EventStream<Data>> {
     const controller = new AbortController();
     const response = await fetch(url, { headers, signal: controller.signal });
+    const { pathname, search } = new URL(url);
+    const answer = { status: response.status, headers: Object.fromEntries(response.headers), text: '' };
+    if (response.status === 200) requireDocumented({ method: 'GET', path: pathname + search }, answer);
     if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
     return new EventStream<Data>(response, controller);
   }

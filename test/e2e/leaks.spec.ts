@@ -71,6 +71,28 @@ describe('a report of leaks in the format of the secret scanning partners', () =
     ).toBe('active');
   });
 
+  it('does what the policy of the registry says', async () => {
+    await server.api.createRegistry('strict');
+    const leaked = await server.api.generateKey({}, 'strict');
+    const put = (onLeak: string) =>
+      server.api.call('/v1/registries/strict/policy', { method: 'PUT', body: { onLeak } });
+    const statusOf = async () =>
+      (await server.api.get<{ status: string }>(`/v1/registries/strict/keys/${leaked.id}`)).status;
+    expect((await put('explode')).status).toBe(400);
+    for (const [onLeak, status] of [
+      ['suspend', 'suspended'],
+      ['revoke', 'revoked'],
+    ] as const) {
+      expect(bodyOf(await put(onLeak), 200)).toMatchObject({ onLeak });
+      bodyOf(await send([finding(leaked.key)]), 200);
+      expect(await statusOf()).toBe(status);
+    }
+    const { items } = await server.api.get<{ items: { type: string; data: object }[] }>(
+      `/v1/registries/strict/keys/${leaked.id}/events`,
+    );
+    expect(items.find(({ type }) => type === 'KeyRevoked')!.data).toMatchObject({ cause: 'leaked' });
+  });
+
   it('is refused when it is not signed by a known key over these very bytes', async () => {
     const body = [finding(key.key)];
     const refused = [

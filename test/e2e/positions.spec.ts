@@ -14,10 +14,14 @@ const APPEND_NOTHING: ReadonlySet<string> = new Set([
   'DELETE /v1/session',
   'DELETE /v1/sessions',
   'DELETE /v1/sessions/{id}',
+  // Appends to the streams of the keys that it finds, of as many registries as they belong to; the check appends nothing.
+  'POST /v1/leaks',
+  'POST /v1/leaks/check',
 ]);
 
 const R = '/v1/registries/{registry}';
 const K = `${R}/keys/{key}`;
+const C = `${R}/channels/{channel}`;
 const U = '/v1/users/{id}';
 
 /**
@@ -70,10 +74,28 @@ const WRITES: Readonly<Record<string, (make: Make) => Promise<Answer>>> = {
   [`DELETE ${K}`]: async (make) => make.call('DELETE', await make.key()),
   [`POST ${K}/revoke`]: async (make) => make.call('POST', `${await make.key()}/revoke`),
   [`POST ${K}/suspend`]: async (make) => make.call('POST', `${await make.key()}/suspend`),
+  [`PUT ${K}/rotation`]: async (make) => make.call('PUT', `${await make.key()}/rotation`, SCHEDULE),
+  [`DELETE ${K}/rotation`]: async (make) => {
+    const path = `${await make.key()}/rotation`;
+    bodyOf(await make.call('PUT', path, SCHEDULE), 200);
+    return make.call('DELETE', path);
+  },
   [`POST ${K}/resume`]: async (make) => make.call('POST', `${await make.key()}/resume`),
+  [`POST ${K}/rotate`]: async (make) => make.call('POST', `${await make.key()}/rotate`),
+  [`POST ${K}/snooze`]: async (make) => make.call('POST', `${await make.key()}/snooze`, { for: 'P1D' }),
+  [`POST ${R}/channels`]: (make) => make.channel(),
+  [`PATCH ${C}`]: async (make) => make.call('PATCH', await make.channelPath(), { name: 'renamed' }),
+  [`DELETE ${C}`]: async (make) => make.call('DELETE', await make.channelPath()),
+  [`POST ${C}/rotate-secret`]: async (make) => make.call('POST', `${await make.channelPath()}/rotate-secret`),
+  [`POST ${C}/test`]: async (make) => make.call('POST', `${await make.channelPath()}/test`),
+  [`POST ${R}/deliveries/{delivery}/redeliver`]: async (make) => {
+    const { id } = bodyOf<{ id: string }>(await make.call('POST', `${await make.channelPath()}/test`), 201);
+    return make.call('POST', `${make.registry}/deliveries/${id}/redeliver`);
+  },
 };
 
 const PLAIN = { name: 'position', permission: 'read' };
+const SCHEDULE = { every: 'P30D', target: { kind: 'webhook', url: 'https://hooks.example.com/key' } };
 const PASSWORD = 'correct horse battery';
 
 /** Makes what a write needs. */
@@ -110,6 +132,16 @@ class Make {
     return `${this.registry}/keys/${(await this.api.generateKey()).id}`;
   }
 
+  /** Nothing answers at its port: what becomes of a delivery is another matter. */
+  channel(): Promise<Answer> {
+    const body = { kind: 'webhook', name: 'position', url: 'http://127.0.0.1:9/hook' };
+    return this.call('POST', `${this.registry}/channels`, body);
+  }
+
+  async channelPath(): Promise<string> {
+    return `${this.registry}/channels/${bodyOf<{ id: string }>(await this.channel(), 201).id}`;
+  }
+
   /** Only a person who is signed in changes a password. */
   async changePassword(): Promise<Answer> {
     const name = `person-${this.unique()}`;
@@ -126,7 +158,7 @@ class Make {
   }
 }
 
-const installation = new Installation({ REGISTRY_UPSTREAM: 'none' });
+const installation = new Installation({ REGISTRY_UPSTREAM: 'none', ALLOW_PRIVATE_TARGETS: 'true' });
 let server: ServerProcess;
 let writes: string[];
 

@@ -153,7 +153,7 @@ describe('an unknown field or parameter', () => {
   ])('of %s %s is refused, and nothing is written', async (method, path, body) => {
     const position = await server.api.position();
     await expectProblem(await server.api.call(path, { method, body }), 400, 'unknown-field');
-    const query = await server.api.call(`${path}?dryRun=true`, { method, body: {} });
+    const query = await server.api.call(`${path}?colour=red`, { method, body: {} });
     await expectProblem(query, 400, 'unknown-parameter');
     expect(await server.api.position()).toBe(position);
   });

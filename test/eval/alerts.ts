@@ -9,8 +9,11 @@ import { scenario, type Scenario } from './scenario.js';
 import { quantile, Score, type Alarm, type Tally } from './score.js';
 import { MINUTE_MS, type TimedFact } from './use.js';
 
-/** Thresholds were tuned on seeds 1 to 4. These were looked at when the rules were finished. */
-const HELD_OUT = [1001, 1002, 1003];
+/**
+ * Thresholds were tuned on seeds 1 to 4. Nobody had looked at these, nor at 1001 to 1003 before them (docs/alerts.md has both),
+ * when the rules were finished: whoever tunes anew draws others.
+ */
+const HELD_OUT = [2001, 2002, 2003];
 const GOALS = { precision: 0.97, recall: 0.9, falseAlarms: 0.05, microseconds: 5 };
 
 interface Cost {

@@ -33,7 +33,7 @@ export function encoded(value: unknown): string {
     .join('%ed%a0%80');
 }
 
-/** Requests that the document allows, with odd values. */
+/** Requests that the document allows, with odd values. Each says that it waits for nothing, where it could. */
 export function validDraft(
   operation: Operation,
   ids: KnownIds,
@@ -54,7 +54,7 @@ export function validDraft(
       method: operation.method,
       path: Object.fromEntries(inPath.map(({ name }, at) => [name, { own: path[at]! }])),
       query: [...inQuery.entries()]
-        .filter(([at, { required }]) => required === true || asked.includes(at))
+        .filter(([at, { name, required }]) => required === true || name === 'wait' || asked.includes(at))
         .map(([at, { name }]) => [encoded(name), encoded(query[at])] as const),
       headers: [],
       body,

@@ -72,6 +72,7 @@ function known(name: string, { users, registries }: KnownIds): fc.Arbitrary<unkn
     expectedCountries: fc.subarray(['DE', 'FR', 'US']),
     reminders: fc.subarray(['P30D', 'P14D', 'P1D']),
     timeZone: fc.constantFrom('UTC', 'Europe/Berlin', 'America/New_York'),
+    wait: fc.constant(0),
     label: fc.constantFrom('team', 'team:a', 'a.b/c:', 'x: y'),
     labels: fc.dictionary(fc.constantFrom('team', 'a.b/c', 'x-1', 'A'), fc.constantFrom('', 'a', '日本語', 'b c'), { maxKeys: 4 }),
   }; // prettier-ignore

@@ -49,6 +49,8 @@ export class World {
       REGISTRY_UPSTREAM: 'none',
       EVENTSTORE_URL: world.store.connectionString,
       DNS_SERVERS: world.dns.address,
+      // Deliveries go to a port of this machine at which nothing answers.
+      ALLOW_PRIVATE_TARGETS: 'true',
     });
     world.server = await world.installation.start();
     world.log = new RawEvents(world.store.connectionString);
@@ -100,7 +102,21 @@ export class World {
     this.remember('/v1/users', this.ids.users);
     this.remember('/v1/registries/{registry}/members', this.ids.users.slice(1));
     this.remember('/v1/registries/{registry}/hosts', ['ours.example.net']);
+    await this.channels();
     await this.newEvents();
+  }
+
+  /** Some to change and to remove, with something that was delivered to them. */
+  private async channels(): Promise<void> {
+    const channels = '/v1/registries/{registry}/channels';
+    const at = channels.replace('{registry}', 'ours');
+    for (let number = 0; number < VICTIMS; number++) {
+      const body = { kind: 'webhook', name: `channel ${number}`, url: 'http://127.0.0.1:9/hook' };
+      const { id } = JSON.parse((await this.owner.call(at, { body })).text) as { id: string };
+      this.remember(channels, [id]);
+      const test = await this.owner.call(`${at}/${id}/test`, { method: 'POST' });
+      this.remember('/v1/registries/{registry}/deliveries', [(JSON.parse(test.text) as { id: string }).id]);
+    }
   }
 
   /** New keys of the owner, and tokens to end: what earlier operations did to theirs must not make all calls alike. */

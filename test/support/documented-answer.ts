@@ -65,7 +65,10 @@ function ofOperation(operation: Operation, { method }: Asked, answered: Answered
   const { status, headers } = answered;
   if (OF_THE_CONNECTION.has(status)) return ofNone(answered);
   const documented = operation.documented.responses[String(status)];
-  if (!documented) return [`this status is not documented: ${answered.text.slice(0, 300)}`];
+  if (!documented) {
+    const { code = 'no problem' } = (parsed(answered.text) ?? {}) as { code?: string };
+    return [`this status is not documented (${code}): see \`problems\` of its @Operation`];
+  }
   const shown = method === 'HEAD' ? [] : ofBody(documented, answered);
   return [...ofHeaders(documented, headers), ...shown];
 }

@@ -32,6 +32,11 @@ import { RevokeKeysHandler, RevokeKeysRoute } from './api/keys/revoke-keys.js';
 import { RevokeKeyHandler, RevokeKeyRoute } from './api/keys/revoke-key.js';
 import { RevocationReasons } from './api/keys/revocation-reasons.js';
 import { RotateKeyHandler, RotateKeyRoute } from './api/keys/rotate-key.js';
+import {
+  RotationScheduleRoute,
+  ScheduleRotationHandler,
+  UnscheduleRotationHandler,
+} from './api/keys/rotation-schedule.js';
 import { SnoozeRemindersHandler, SnoozeRemindersRoute } from './api/keys/snooze-reminders.js';
 import { SuspendKeyHandler, SuspendKeyRoute } from './api/keys/suspend-key.js';
 import { AddMemberHandler, AddMemberRoute } from './api/members/add-member.js';
@@ -56,7 +61,7 @@ const COMMAND_HANDLERS = [
   CreateRegistryHandler, ChangeRegistryHandler, AddHostHandler, RemoveHostHandler, ChangePolicyHandler, ChangePlanHandler,
   AddMemberHandler, ChangeMemberHandler, RemoveMemberHandler,
   GenerateKeyHandler, ChangeKeyHandler, SuspendKeyHandler, ResumeKeyHandler, RevokeKeyHandler, RevokeKeysHandler,
-  RotateKeyHandler, SnoozeRemindersHandler,
+  RotateKeyHandler, SnoozeRemindersHandler, ScheduleRotationHandler, UnscheduleRotationHandler,
 ]; // prettier-ignore
 
 /** The management API. What it stands on is started before it (start-server.ts) and comes in as values. */
@@ -74,7 +79,7 @@ export class ServerModule {
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
-        RotateKeyRoute, HandoverRoute, SnoozeRemindersRoute,
+        RotateKeyRoute, HandoverRoute, SnoozeRemindersRoute, RotationScheduleRoute,
         VerifierKeyRoute, ProblemPages, ListChangesRoute, StreamChangesRoute,
       ], // prettier-ignore
       providers: [

@@ -64,7 +64,10 @@ describe('a rotated key at a gate', () => {
     expect(gate.verdict(1)).toBe('revoked');
   });
   it('leaves nothing to the key that gets its place in memory', () => {
-    const gate = new Gate().happens(...rotated(time(10))).happens('KeyRevoked', {});
+    const gate = new Gate().happens(...rotated(time(10)));
+    expect(gate.model.grants.graces).toBe(1);
+    gate.happens('KeyRevoked', {});
+    expect(gate.model.grants.graces).toBe(0);
     gate.model.forgetEnded(Date.parse(time(0)) + 91 * 86_400_000);
     const rights = { permission: 'read', expiresAt: null, repositories: [], networks: [] };
     gate.happens('KeyGenerated', { registry: REGISTRY, secretHash: hashSecret(SECRET), ...rights });

@@ -75,6 +75,11 @@ export class Grants {
     return this.#restrictions.size;
   }
 
+  /** Keys in memory whose grace is not over, as far as that is recorded. */
+  get graces(): number {
+    return this.#graces.size;
+  }
+
   /**
    * Adds a key. A key that is there keeps what it has, except that a terminal state is taken over.
    * Throws on an unknown permission or state, on a malformed hash, and on restrictions that are no lists of texts.

@@ -1100,6 +1100,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/registries/{registry}/keys/{key}/rotation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How a key is rotated by itself. Nothing that opens the target is ever shown.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        get: operations["getRotationSchedule"];
+        /**
+         * Have a key rotated by itself: each successor has the same schedule, and its secret is delivered to the target before the grace of the old key begins.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        put: operations["scheduleRotation"];
+        post?: never;
+        /**
+         * Rotate a key by itself no more. What opened the target is destroyed.
+         * @description Needs the right `own-keys` (administrators, owner, admin, developer); for keys of others `any-keys` (administrators, owner, admin).
+         */
+        delete: operations["unscheduleRotation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit-log/key": {
         parameters: {
             query?: never;
@@ -1783,6 +1811,8 @@ export interface components {
             namePattern: string | null;
             maxKeys: number | null;
             timeZone: string;
+            /** @enum {string} */
+            onLeak: "notify" | "suspend" | "revoke";
             /** Format: duration */
             serveReadsFor: string | null;
         };
@@ -1809,6 +1839,11 @@ export interface components {
             maxKeys?: number | null;
             /** @description IANA name of the zone in which times are told to people. */
             timeZone?: string | null;
+            /**
+             * @description What is done when a key is reported as leaked with its true secret, beside telling the channels. Absent or null: `notify`, which is nothing more.
+             * @enum {string|null}
+             */
+            onLeak?: "notify" | "suspend" | "revoke" | null;
             /**
              * Format: duration
              * @description How long reads go on at a gate that has lost the event store, at most PT15M: for so long a revoked key may read there. null: not at all.
@@ -1838,6 +1873,8 @@ export interface components {
             namePattern: string | null;
             maxKeys: number | null;
             timeZone: string;
+            /** @enum {string} */
+            onLeak: "notify" | "suspend" | "revoke";
             /** Format: duration */
             serveReadsFor: string | null;
             /** @description Only with `dryRun`. */
@@ -2258,6 +2295,111 @@ export interface components {
              */
             snoozedUntil: string;
         };
+        RotationTargetView: {
+            /** @enum {string} */
+            kind: "webhook" | "vault" | "aws-secrets-manager" | "github-actions" | "file";
+            url?: string | null;
+            mount?: string;
+            path?: string;
+            region?: string;
+            secretId?: string;
+            repository?: string;
+            secretName?: string;
+        };
+        RotationFailureView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Why, for people. */
+            error: string;
+        };
+        RotationScheduleView: {
+            /** @description Id of the key that has the schedule now: its successor has it next. */
+            key: string;
+            /** Format: duration */
+            every: string;
+            /** Format: duration */
+            gracePeriod: string;
+            /**
+             * Format: date-time
+             * @description When the next rotation is tried.
+             */
+            dueAt: string;
+            target: components["schemas"]["RotationTargetView"];
+            /** @description Attempts that failed since the last rotation. */
+            failures: number;
+            lastFailure: components["schemas"]["RotationFailureView"] | null;
+        };
+        RotationTargetBody: {
+            /** @enum {string} */
+            kind: "webhook" | "vault" | "aws-secrets-manager" | "github-actions" | "file";
+            /** @description webhook: where to post to. vault: the server. github-actions and aws-secrets-manager: the API, unless it is the usual one. */
+            url?: string;
+            /** @description vault: where the KV engine is mounted. Absent: secret. */
+            mount?: string;
+            /** @description vault: of the secret. file: below the folder of the registry. */
+            path?: string;
+            /** @description aws-secrets-manager */
+            region?: string;
+            /** @description aws-secrets-manager: name or ARN. */
+            secretId?: string;
+            /** @description github-actions: `<owner>/<name>`. */
+            repository?: string;
+            /** @description github-actions: name of the secret. */
+            secretName?: string;
+            /**
+             * Format: password
+             * @description vault, github-actions
+             */
+            token?: string;
+            /**
+             * Format: password
+             * @description aws-secrets-manager
+             */
+            accessKeyId?: string;
+            /**
+             * Format: password
+             * @description aws-secrets-manager
+             */
+            secretAccessKey?: string;
+        };
+        RotationScheduleBody: {
+            /**
+             * Format: duration
+             * @description So long after one rotation the next follows: PT1H to P366D.
+             */
+            every: string;
+            /**
+             * Format: duration
+             * @description So long the old key works beside its successor, at most P30D and at most `every`. Absent or null: PT24H.
+             */
+            gracePeriod?: string | null;
+            /**
+             * Format: date-time
+             * @description When the first rotation is due; the past means now. Absent or null: `every` after the birth of the key.
+             */
+            firstAt?: string | null;
+            /** @description Where each new secret is delivered. */
+            target: components["schemas"]["RotationTargetBody"];
+        };
+        ChangedRotationSchedule: {
+            /** @description Id of the key that has the schedule now: its successor has it next. */
+            key: string;
+            /** Format: duration */
+            every: string;
+            /** Format: duration */
+            gracePeriod: string;
+            /**
+             * Format: date-time
+             * @description When the next rotation is tried.
+             */
+            dueAt: string;
+            target: components["schemas"]["RotationTargetView"];
+            /** @description Attempts that failed since the last rotation. */
+            failures: number;
+            lastFailure: components["schemas"]["RotationFailureView"] | null;
+            /** @description Of a webhook: what its requests are signed with from now on. Shown in this answer and never again. */
+            secret?: string;
+        };
         VerifierKey: {
             /**
              * @description Verifier key of C2SP signed-note: `<name>+<hash>+<base64>`.
@@ -2333,6 +2475,8 @@ export interface components {
         RetryAfter: string;
         /** @description The version of what the answer shows: `If-Match` of a change, `If-None-Match` of a read. */
         Etag: string;
+        /** @description Where to go on. */
+        Location: string;
         /** @description What is left of the limit on failures, and for how long it counts. */
         RateLimit: string;
         /** @description The limit on failures. */
@@ -2347,7 +2491,10 @@ export interface operations {
     whoAmI: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2363,7 +2510,7 @@ export interface operations {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2394,7 +2541,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2410,7 +2557,10 @@ export interface operations {
     signIn: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2432,7 +2582,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedIn"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2542,7 +2692,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2560,7 +2710,10 @@ export interface operations {
     signOut: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2574,7 +2727,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2634,7 +2787,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2650,7 +2803,10 @@ export interface operations {
     changePassword: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2671,7 +2827,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2781,7 +2937,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2799,7 +2955,10 @@ export interface operations {
     listSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2815,7 +2974,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2856,7 +3015,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2872,7 +3031,10 @@ export interface operations {
     endOtherSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2886,7 +3048,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2957,7 +3119,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -2973,7 +3135,10 @@ export interface operations {
     endSession: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -2990,7 +3155,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3071,7 +3236,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3092,7 +3257,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3108,7 +3276,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3139,7 +3307,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3158,6 +3326,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3192,7 +3362,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3275,7 +3445,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3291,7 +3461,10 @@ export interface operations {
     endAccessToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3309,7 +3482,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3390,7 +3563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3411,7 +3584,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3427,7 +3603,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3468,7 +3644,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3487,6 +3663,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -3521,7 +3699,7 @@ export interface operations {
                     "application/json": components["schemas"]["CreatedUser"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3604,7 +3782,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3620,7 +3798,10 @@ export interface operations {
     getUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3649,7 +3830,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3700,7 +3881,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3716,7 +3897,10 @@ export interface operations {
     disableUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3737,7 +3921,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3818,7 +4002,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3834,7 +4018,10 @@ export interface operations {
     enableUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3855,7 +4042,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3936,7 +4123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -3952,7 +4139,10 @@ export interface operations {
     eraseUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -3973,7 +4163,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErasedUser"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4054,7 +4244,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4070,7 +4260,10 @@ export interface operations {
     inviteUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -4091,7 +4284,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvitationView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4172,7 +4365,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4188,7 +4381,10 @@ export interface operations {
     acceptInvitation: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4207,7 +4403,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4277,7 +4473,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4293,7 +4489,10 @@ export interface operations {
     nameAdministrator: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /** @description Id of it. */
                 id: string;
@@ -4318,7 +4517,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4409,7 +4608,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4428,7 +4627,10 @@ export interface operations {
                 /** @description Where the browser goes when it is signed in; default `/`. */
                 returnTo?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4438,12 +4640,23 @@ export interface operations {
             302: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4462,7 +4675,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4481,7 +4694,10 @@ export interface operations {
                 state?: string;
                 code?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4491,12 +4707,23 @@ export interface operations {
             302: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4515,7 +4742,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4536,7 +4763,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4558,7 +4788,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChannelPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4609,7 +4839,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4628,6 +4858,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -4668,7 +4900,7 @@ export interface operations {
                     "application/json": components["schemas"]["AddedChannel"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4761,7 +4993,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4777,7 +5009,10 @@ export interface operations {
     getChannel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4814,7 +5049,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4865,7 +5100,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4881,7 +5116,10 @@ export interface operations {
     removeChannel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -4907,7 +5145,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -4988,7 +5226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5007,6 +5245,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -5040,7 +5280,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChannelView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5141,7 +5381,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5157,7 +5397,10 @@ export interface operations {
     rotateChannelSecret: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5186,7 +5429,7 @@ export interface operations {
                     "application/json": components["schemas"]["RotatedSecret"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5267,7 +5510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5288,7 +5531,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5315,7 +5561,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5366,7 +5612,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5382,7 +5628,10 @@ export interface operations {
     testChannel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5411,7 +5660,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5492,7 +5741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5508,7 +5757,10 @@ export interface operations {
     redeliver: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -5537,7 +5789,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeliveryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5618,7 +5870,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5639,6 +5891,8 @@ export interface operations {
                 "github-public-key-signature": string;
                 "Github-Public-Key-Signature": string;
                 "Github-Public-Key-Identifier": string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -5659,7 +5913,7 @@ export interface operations {
                     "application/json": components["schemas"]["LeakLabel"][];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5729,7 +5983,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5745,7 +5999,10 @@ export interface operations {
     checkLeaks: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5767,7 +6024,7 @@ export interface operations {
                     "application/json": components["schemas"]["FoundKeys"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -5877,7 +6134,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7281,7 +7538,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7297,7 +7557,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7328,7 +7588,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7347,6 +7607,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -7381,7 +7643,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7464,7 +7726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7480,7 +7742,10 @@ export interface operations {
     getRegistry: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -7512,7 +7777,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7563,7 +7828,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7582,6 +7847,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7610,7 +7877,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7711,7 +7978,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7730,6 +7997,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7770,7 +8039,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7863,7 +8132,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7879,7 +8148,10 @@ export interface operations {
     removeHost: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -7905,7 +8177,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7986,7 +8258,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8002,7 +8274,10 @@ export interface operations {
     getPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8034,7 +8309,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8085,7 +8360,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8111,6 +8386,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8140,7 +8417,7 @@ export interface operations {
                     "application/json": components["schemas"]["PolicyAnswer"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8241,7 +8518,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8260,6 +8537,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8288,7 +8567,7 @@ export interface operations {
                     "application/json": components["schemas"]["RegistryView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8389,7 +8668,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8410,7 +8689,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8432,7 +8714,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8483,7 +8765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8502,6 +8784,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8542,7 +8826,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8635,7 +8919,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8651,7 +8935,10 @@ export interface operations {
     getMember: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -8688,7 +8975,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8739,7 +9026,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8758,6 +9045,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8784,7 +9073,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8875,7 +9164,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -8894,6 +9183,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -8927,7 +9218,7 @@ export interface operations {
                     "application/json": components["schemas"]["MemberView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9028,7 +9319,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9064,7 +9355,10 @@ export interface operations {
                 /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
                 unusedSince?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -9086,7 +9380,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9147,7 +9441,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9166,6 +9460,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -9206,7 +9502,7 @@ export interface operations {
                     "application/json": components["schemas"]["GeneratedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9279,7 +9575,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `expiry-in-past`: The expiry is in the past. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `idempotency-key-reused`: The Idempotency-Key was used for another body. `expiry-in-past`: The expiry is in the past. `policy-violated`: Against the registry's policy. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9299,7 +9595,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9318,7 +9614,10 @@ export interface operations {
                 /** @description What was true at this moment, to the millisecond. Needs the right `audit`, or `audit-own` for the keys that the caller generated. */
                 asOf?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -9355,7 +9654,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9416,7 +9715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9435,6 +9734,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -9464,7 +9765,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9555,7 +9856,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9574,6 +9875,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -9607,7 +9910,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9688,7 +9991,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `expiry-in-past`: The expiry is in the past. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `expiry-in-past`: The expiry is in the past. `policy-violated`: Against the registry's policy. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9708,7 +10011,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9727,6 +10030,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -9756,7 +10061,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9847,7 +10152,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9866,6 +10171,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -9895,7 +10202,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -9986,7 +10293,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10002,7 +10309,10 @@ export interface operations {
     revokeKeys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -10031,7 +10341,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKeys"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10122,7 +10432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10141,6 +10451,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -10174,7 +10486,7 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10275,7 +10587,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10296,7 +10608,10 @@ export interface operations {
                 /** @description The `next` of the page before. */
                 after?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -10323,7 +10638,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyEventPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10374,7 +10689,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10393,6 +10708,8 @@ export interface operations {
             header?: {
                 /** @description With the same key and body a repetition within 24 hours gives the first answer. */
                 "Idempotency-Key"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -10438,7 +10755,7 @@ export interface operations {
                     "application/json": components["schemas"]["RotatedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10479,7 +10796,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. `key-revoked`: The key is revoked. `key-expired`: The key has expired. `key-suspended`: The key is suspended. `key-rotating`: The key is rotated already. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10531,7 +10848,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10547,7 +10864,10 @@ export interface operations {
     handover: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -10584,7 +10904,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10635,7 +10955,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10651,7 +10971,10 @@ export interface operations {
     snoozeReminders: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -10684,7 +11007,405 @@ export interface operations {
                     "application/json": components["schemas"]["SnoozedKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRotationSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How a key is rotated by itself. Nothing that opens the target is ever shown. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotationScheduleView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    scheduleRotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the change is for: with another one the answer is 412. */
+                "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotationScheduleBody"];
+            };
+        };
+        responses: {
+            /** @description Have a key rotated by itself: each successor has the same schedule, and its secret is delivered to the target before the grace of the old key begins. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedRotationSchedule"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. `plan-required`: Not in this plan. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. `key-revoked`: The key is revoked. `key-expired`: The key has expired. `key-suspended`: The key is suspended. `key-rotating`: The key is rotated already. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unscheduleRotation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rotate a key by itself no more. What opened the target is destroyed. */
+            204: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10755,16 +11476,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
-            422: {
-                headers: {
-                    "Dockreg-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
             /** @description `internal`: Internal error. */
             500: {
                 headers: {
@@ -10775,7 +11486,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10791,7 +11502,10 @@ export interface operations {
     getVerifierKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10807,7 +11521,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifierKey"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10838,7 +11552,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10863,7 +11577,10 @@ export interface operations {
                 /** @description Seconds to wait for a change when there is none. */
                 wait?: number;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -10879,7 +11596,7 @@ export interface operations {
                     "application/json": components["schemas"]["ChangePage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `unknown-position`: The position is beyond the log. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10921,7 +11638,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -10945,6 +11662,8 @@ export interface operations {
             header?: {
                 /** @description Goes before `after`. */
                 "Last-Event-ID"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path?: never;
             cookie?: never;
@@ -10965,7 +11684,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `unknown-position`: The position is beyond the log. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -11007,7 +11726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];

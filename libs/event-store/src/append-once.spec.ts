@@ -84,7 +84,7 @@ describe('an append that is made once', () => {
     const crowd = Array.from({ length: 400 }, (_, index) =>
       log.create(counters, `crowd${index}`, count(1), command()),
     );
-    await Promise.all([...crowd, appendOnce('a')]);
+    await Promise.all([...crowd, appendOnce('a', 20_000)]);
     expect(started).toHaveLength(401);
     // 256 may be under way; this one is the 257th, and not the last.
     expect(started.indexOf('counter-a')).toBeLessThanOrEqual(256);

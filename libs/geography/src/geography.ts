@@ -60,7 +60,7 @@ export class Geography {
   #lookUp(address: string): Located {
     const network = truncatedNetwork(address);
     if (network === undefined) return NOWHERE;
-    const entry = this.countries.get(address) as Entry | null;
+    const entry: Entry | null = this.countries.get(address);
     const country = entry?.country?.iso_code ?? entry?.country_code;
     return {
       network,

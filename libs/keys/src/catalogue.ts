@@ -1,5 +1,6 @@
 import { describeFacts } from '#libs/kernel';
 import { keys } from './key.js';
+import { rotationScheduleFacts } from './rotation-schedule-facts.js';
 
 const registry = ['text', 'Id of the registry that the key belongs to.'] as const;
 
@@ -120,6 +121,31 @@ export const keyFacts = describeFacts([keys], {
     fields: { at: ['time', 'The moment from which it no longer worked: its `expiresAt`.'], registry },
     example: { at: '2026-04-05T09:30:00.000Z', registry: 'reg_2Xb7Qm4TzR0aKd9P' },
   },
+  KeyLeakReported: {
+    description: 'A key was reported to stand where it should not be.',
+    fields: {
+      at: ['time', 'When it was reported.'],
+      registry,
+      source: ['text', 'Where it was found, in the words of who reported it.'],
+      url: [
+        'object or null',
+        'Where exactly, encrypted under the key of the registry: `subject`, `iv`, `ciphertext`, `commitment`.',
+      ],
+      proven: ['boolean', 'Whether it was found with its true secret; else only its id was there.'],
+    },
+    example: {
+      at: '2026-01-06T16:00:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      source: 'content',
+      url: {
+        subject: 'reg_2Xb7Qm4TzR0aKd9P',
+        iv: 'mX0b8Zl2Rq9uYw3k',
+        ciphertext: 'p0r3c4t5uV6w7X8y9Z0aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstu',
+        commitment: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+      },
+      proven: true,
+    },
+  },
   KeyExpiryReminded: {
     description: 'People were reminded that a key expires.',
     fields: {
@@ -174,31 +200,7 @@ export const keyFacts = describeFacts([keys], {
       until: '2026-04-02T10:00:00.000Z',
     },
   },
-  KeyLeakReported: {
-    description: 'A key was reported to stand where it should not be.',
-    fields: {
-      at: ['time', 'When it was reported.'],
-      registry,
-      source: ['text', 'Where it was found, in the words of who reported it.'],
-      url: [
-        'object or null',
-        'Where exactly, encrypted under the key of the registry: `subject`, `iv`, `ciphertext`, `commitment`.',
-      ],
-      proven: ['boolean', 'Whether it was found with its true secret; else only its id was there.'],
-    },
-    example: {
-      at: '2026-01-06T16:00:00.000Z',
-      registry: 'reg_2Xb7Qm4TzR0aKd9P',
-      source: 'content',
-      url: {
-        subject: 'reg_2Xb7Qm4TzR0aKd9P',
-        iv: 'mX0b8Zl2Rq9uYw3k',
-        ciphertext: 'p0r3c4t5uV6w7X8y9Z0aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstu',
-        commitment: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-      },
-      proven: true,
-    },
-  },
+  ...rotationScheduleFacts,
   KeyRevocationProven: {
     description: 'No process accepts the revoked key any more. The first proof counts.',
     fields: {

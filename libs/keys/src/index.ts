@@ -6,4 +6,6 @@ export * from './leaks.js';
 export * from './lifetimes.js';
 export * from './reminders.js';
 export * from './rotation.js';
+export * from './rotation-schedule.js';
+export * from './schedule-rotation.js';
 export * from './seen-facts.js';

@@ -1,4 +1,5 @@
 import type { Fact, StreamKind } from '#libs/kernel';
+import { scheduleAfter, type RotationSchedule, type RotationScheduleFact } from './rotation-schedule.js';
 
 /** What a key may do at the gate, from least to most: each includes those before it. Deleting needs the third. */
 export const PERMISSIONS = ['read', 'read-write', 'read-write-delete'] as const;
@@ -164,7 +165,8 @@ export type KeyFact =
   | KeyExpiryReminded
   | KeyRotationReminded
   | ReminderSnoozed
-  | KeyLeakReported;
+  | KeyLeakReported
+  | RotationScheduleFact;
 
 /** Facts of a key's stream that say nothing about the key itself: they change no trait, right or state of it. */
 export const KEY_REMINDERS: ReadonlySet<string> = new Set<KeyFact['type']>([
@@ -196,6 +198,8 @@ export interface ExistingKey extends KeyTraits {
   readonly revocation: Revocation | null;
   /** null as long as it has no successor. Its `graceEndsAt` may be over before that is recorded: see `endOf`. */
   readonly rotation: Rotation | null;
+  /** How it is rotated by itself; null: it is not, or its successor is. */
+  readonly schedule: RotationSchedule | null;
   readonly reminders: readonly Reminder[];
   /** Nobody is reminded before it. */
   readonly snoozedUntil: string | null;
@@ -233,13 +237,18 @@ export const keys: StreamKind<KeyState, KeyFact> = {
         return isLiving(state) ? { ...state, status: 'expired', expiredAt: fact.data.at } : state;
       case 'KeyRevocationProven':
         return state.status === 'revoked' ? { ...state, proven: state.proven ?? fact.data } : state;
+      case 'KeyLeakReported':
+        return { ...state, leak: { at: fact.data.at, proven: fact.data.proven } };
       case 'KeyExpiryReminded':
       case 'KeyRotationReminded':
         return { ...state, reminders: [...state.reminders, reminderOf(fact)] };
       case 'ReminderSnoozed':
         return { ...state, snoozedUntil: fact.data.until };
-      case 'KeyLeakReported':
-        return { ...state, leak: { at: fact.data.at, proven: fact.data.proven } };
+      case 'KeyRotationScheduled':
+      case 'KeyRotationUnscheduled':
+      case 'RotationDelivered':
+      case 'RotationFailed':
+        return { ...state, schedule: scheduleAfter(state.schedule, fact) };
       default:
         return unknownFact(fact, state);
     }
@@ -264,6 +273,7 @@ function born(data: KeyGenerated['data']): ExistingKey {
     revokedAt: null,
     revocation: null,
     rotation: null,
+    schedule: null,
     reminders: [],
     snoozedUntil: null,
     proven: null,
@@ -273,7 +283,7 @@ function born(data: KeyGenerated['data']): ExistingKey {
 
 /** The first successor stays. */
 function rotated(state: ExistingKey, { at, successor, graceEndsAt }: KeyRotated['data']): ExistingKey {
-  return state.rotation ? state : { ...state, rotation: { at, successor, graceEndsAt } };
+  return state.rotation ? state : { ...state, rotation: { at, successor, graceEndsAt }, schedule: null };
 }
 
 /** What is kept of the fact. */

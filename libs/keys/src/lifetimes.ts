@@ -8,7 +8,7 @@ export function rotateBy(createdAt: string, rotationPeriod: string | null): stri
 }
 
 /** The last moment of the four-digit years in which RFC 3339 counts. */
-const TIME_MAX_MS = Date.parse('9999-12-31T23:59:59.999Z');
+export const TIME_MAX_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** RFC 3339 of milliseconds since 1970; what lies beyond the year 9999 is its end. */
 export function timeText(milliseconds: number): string {

@@ -1,7 +1,7 @@
 import { parseDuration, Refusal, type Decision } from '#libs/kernel';
 import { living, type OnKey } from './decisions.js';
 import { isLiving, reminderOf, type ExistingKey, type KeyFact, type KeyState, type Reminder } from './key.js';
-import { endOf, rotateBy, timeText } from './lifetimes.js';
+import { endOf, TIME_MAX_MS, timeText } from './lifetimes.js';
 
 /** What of a key decides when something is due. */
 export interface KeyTimes {
@@ -83,14 +83,16 @@ export function dueOf(times: KeyTimes, rules: ReminderRules): Due[] {
 
 /** When people are to be reminded next (RFC 3339); null: never. A time that is past means now. */
 export function reminderDueAt(times: KeyTimes, rules: ReminderRules): string | null {
-  const due = subjectsOf(times, rules).flatMap((subject) => {
-    const next = Math.max(...stepsLeft(subject, times, rules).map(({ ms }) => ms));
-    if (!Number.isFinite(next)) return [];
-    const at = Math.max(Date.parse(subject.date) - next, Date.parse(times.snoozedUntil ?? subject.bornAt));
+  let due = Infinity;
+  const notBefore = times.snoozedUntil === null ? -Infinity : Date.parse(times.snoozedUntil);
+  for (const subject of subjectsOf(times, rules)) {
+    const next = stepsLeft(subject, times, rules)[0];
+    if (next === undefined) continue;
+    const at = Math.max(subject.date - next.ms, notBefore);
     // An expiry that is over is no news; a rotation that is overdue still is.
-    return subject.of === 'expiry' && at >= Date.parse(subject.date) ? [] : [at];
-  });
-  return due.length === 0 ? null : timeText(Math.min(...due));
+    if (subject.of === 'rotation' || at < subject.date) due = Math.min(due, at);
+  }
+  return due === Infinity ? null : timeText(due);
 }
 
 /**
@@ -109,16 +111,15 @@ export function remindKey(
     if (times.snoozedUntil !== null && Date.parse(times.snoozedUntil) > Date.parse(now)) return [];
     const recipients = [...new Set([state.generated.createdBy, ...owners])];
     const common = { at: now, registry: state.generated.registry };
-    return subjectsOf(times, rules).flatMap(({ of, date, ...subject }): KeyFact[] => {
-      if (of === 'expiry' && Date.parse(date) <= Date.parse(now)) return [];
-      const passed = stepsLeft({ of, date, ...subject }, times, rules).filter(
-        ({ ms }) => Date.parse(date) - ms <= Date.parse(now),
-      );
-      const step = passed.at(-1)?.text;
+    const moment = Date.parse(now);
+    return subjectsOf(times, rules).flatMap((subject): KeyFact[] => {
+      const { of, date } = subject;
+      if (of === 'expiry' && date <= moment) return [];
+      const step = stepsLeft(subject, times, rules).findLast(({ ms }) => date - ms <= moment)?.text;
       if (step === undefined) return [];
       return of === 'expiry'
-        ? [{ type: 'KeyExpiryReminded', data: { ...common, step, expiresAt: date, recipients } }]
-        : [{ type: 'KeyRotationReminded', data: { ...common, step, rotateBy: date, recipients } }];
+        ? [{ type: 'KeyExpiryReminded', data: { ...common, step, expiresAt: timeText(date), recipients } }]
+        : [{ type: 'KeyRotationReminded', data: { ...common, step, rotateBy: timeText(date), recipients } }];
     });
   };
 }
@@ -138,11 +139,11 @@ export function snoozeReminders(command: OnKey & { readonly until: string }): De
   };
 }
 
-/** What people are reminded of: a date, and from when on the way to it counts. */
+/** What people are reminded of: a date, and how long the way to it is from the birth of the key, in milliseconds. */
 interface Subject {
   readonly of: Reminder['of'];
-  readonly date: string;
-  readonly bornAt: string;
+  readonly date: number;
+  readonly way: number;
 }
 
 /** None for a key that has a successor. A key that expires before it should be rotated needs no word of the rotation. */
@@ -151,29 +152,45 @@ function subjectsOf(
   { rotationPeriod }: ReminderRules,
 ): Subject[] {
   if (rotation) return [];
-  const dateOfRotation = rotateBy(createdAt, rotationPeriod);
-  const expiresFirst =
-    expiresAt !== null && dateOfRotation !== null && Date.parse(expiresAt) <= Date.parse(dateOfRotation);
-  return [
-    ...(expiresAt === null ? [] : [{ of: 'expiry' as const, date: expiresAt, bornAt: createdAt }]),
-    ...(dateOfRotation === null || expiresFirst
-      ? []
-      : [{ of: 'rotation' as const, date: dateOfRotation, bornAt: createdAt }]),
-  ];
+  const born = Date.parse(createdAt);
+  const expiry = expiresAt === null ? Infinity : Date.parse(expiresAt);
+  const period = rotationPeriod === null ? Infinity : (parseDuration(rotationPeriod) ?? Infinity);
+  // Beyond the year 9999 nothing is due: see timeText.
+  const dateOfRotation = born + period <= TIME_MAX_MS ? born + period : Infinity;
+  const subjects: Subject[] = [];
+  if (expiry !== Infinity) subjects.push({ of: 'expiry', date: expiry, way: expiry - born });
+  if (dateOfRotation < expiry) subjects.push({ of: 'rotation', date: dateOfRotation, way: period });
+  return subjects;
 }
 
 /**
  * Steps that are yet to come for a date, the longest first: shorter than the whole way to it, and shorter than those that
  * were said.
  */
-function stepsLeft({ of, date, bornAt }: Subject, { reminders }: KeyTimes, rules: ReminderRules): Step[] {
-  const way = Date.parse(date) - Date.parse(bornAt);
-  const said = reminders.filter((reminder) => reminder.of === of && reminder.date === date);
-  const shortest = Math.min(way, ...said.map(({ step }) => parseDuration(step) ?? 0));
-  return rules.reminders
-    .map((text) => ({ text, ms: parseDuration(text) ?? 0 }))
-    .filter(({ ms }) => ms > 0 && ms < shortest)
-    .sort((one, other) => other.ms - one.ms);
+function stepsLeft({ of, date, way }: Subject, { reminders }: KeyTimes, rules: ReminderRules): Step[] {
+  let shortest = way;
+  for (const said of reminders) {
+    if (said.of === of && Date.parse(said.date) === date) {
+      shortest = Math.min(shortest, parseDuration(said.step) ?? 0);
+    }
+  }
+  return stepsOf(rules).filter(({ ms }) => ms < shortest);
+}
+
+/** Read once for each policy: a change of it concerns all keys of a registry. */
+const readSteps = new WeakMap<ReminderRules, Step[]>();
+
+/** The longest first. */
+function stepsOf(rules: ReminderRules): Step[] {
+  let steps = readSteps.get(rules);
+  if (!steps) {
+    steps = rules.reminders
+      .map((text) => ({ text, ms: parseDuration(text) ?? 0 }))
+      .filter(({ ms }) => ms > 0)
+      .sort((one, other) => other.ms - one.ms);
+    readSteps.set(rules, steps);
+  }
+  return steps;
 }
 
 function bornTimes({ at, expiresAt }: { readonly at: string; readonly expiresAt: string | null }): KeyTimes {

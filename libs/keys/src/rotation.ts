@@ -1,6 +1,6 @@
 import { Refusal, type Decision } from '#libs/kernel';
 import { living, type OnKey } from './decisions.js';
-import { isLiving, type KeyFact, type KeyState } from './key.js';
+import { isLiving, type ExistingKey, type KeyFact, type KeyGenerated, type KeyState } from './key.js';
 import { endedBy } from './lifetimes.js';
 
 /** A key works so long beside its successor, unless the caller says otherwise. */
@@ -59,4 +59,22 @@ export function endGrace(now: string): Decision<KeyState, KeyFact> {
     const at = state.rotation!.graceEndsAt;
     return [{ type: 'KeyRevoked', data: { at, registry, cause: 'rotated', reason: null } }];
   };
+}
+
+/** How long a successor lives (milliseconds) unless somebody says otherwise: as long as the old key was to; undefined: for ever. */
+export function inheritedLifetime({ expiresAt, generated }: ExistingKey): number | undefined {
+  return expiresAt === null ? undefined : Date.parse(expiresAt) - Date.parse(generated.at);
+}
+
+/** A successor: what the old key (`rotates`) is now, and whose key it is, whoever rotates it. */
+export function successorOf(
+  { generated, ...old }: ExistingKey,
+  born: Pick<KeyGenerated['data'], 'at' | 'secretHash' | 'registryRevision' | 'expiresAt'> & {
+    readonly rotates: string;
+  },
+): KeyGenerated['data'] {
+  const { name, description, labels, permission, repositories, networks, expectedCountries } = old;
+  const { registry, createdBy, canary } = generated;
+  const rights = { permission, repositories, networks, expectedCountries };
+  return { name, description, labels, ...rights, registry, createdBy, canary, ...born };
 }

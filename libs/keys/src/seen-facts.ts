@@ -10,10 +10,14 @@ const IS_SEEN: Readonly<Record<KeyFact['type'], boolean>> = {
   KeyExpired: true,
   KeyRotated: true,
   KeyRevocationProven: false,
+  KeyLeakReported: false,
   KeyExpiryReminded: false,
   KeyRotationReminded: false,
   ReminderSnoozed: false,
-  KeyLeakReported: false,
+  KeyRotationScheduled: false,
+  KeyRotationUnscheduled: false,
+  RotationDelivered: false,
+  RotationFailed: false,
 };
 
 /** Whether the fact changes what people see of a key. Not so: proofs, reminders, and facts of a later release. */

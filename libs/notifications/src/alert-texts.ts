@@ -25,7 +25,7 @@ export const ALERT_TEXTS: Readonly<
   'alert.digest': (told) => ({
     says: `${numberOf(told.data['total'])} alerts that could wait`,
     advice: `They are: ${text(told.data['list'], (list) => list)}.`,
-    command: curl(`${pathOf(told.registry.slug)}/alerts?status=open`),
+    command: curl(`${pathOf(told)}/alerts?status=open`),
   }),
 };
 
@@ -58,9 +58,9 @@ function part(label: string): (words: string) => string {
   return (words) => (words === '' ? '' : `${label}: ${words}.`);
 }
 
-function alertPath({ registry, data }: Told): string {
-  const alert = text(data['alert'], (id) => (/^alt_[0-9A-Za-z]{16}$/.test(id) ? `/${id}` : ''));
-  return `${pathOf(registry.slug)}/alerts${alert}`;
+function alertPath(told: Told): string {
+  const alert = text(told.data['alert'], (id) => (/^alt_[0-9A-Za-z]{16}$/.test(id) ? `/${id}` : ''));
+  return `${pathOf(told)}/alerts${alert}`;
 }
 
 function numberOf(value: unknown): string {

@@ -16,23 +16,23 @@ export function onKey(told: Told, action: string): string {
   return post(`${keyPath(told)}/${action}`, '{}');
 }
 
-export function keyPath({ registry, key }: Told): string {
-  return `${pathOf(registry.slug)}/keys/${key?.id ?? '<key id>'}`;
+export function keyPath(told: Told): string {
+  return `${pathOf(told)}/keys/${told.key?.id ?? '<key id>'}`;
 }
 
 /** Slugs and ids are letters, digits, `-` and `_`, so a shell takes them as they are. No name ever stands in a command. */
-export function pathOf(slug: string): string {
-  return `/v1/registries/${slug}`;
+export function pathOf({ apiUrl = '$DOCKREG_URL', registry }: Told): string {
+  return `${apiUrl}/v1/registries/${registry.slug}`;
 }
 
 const AUTHORIZATION = '-H "Authorization: Bearer $DOCKREG_TOKEN"';
 
-export function curl(path: string): string {
-  return `curl ${AUTHORIZATION} "$DOCKREG_URL${path}"`;
+export function curl(url: string): string {
+  return `curl ${AUTHORIZATION} "${url}"`;
 }
 
-export function post(path: string, body: string): string {
-  return `curl -X POST ${AUTHORIZATION} -H 'Content-Type: application/json' -d '${body}' "$DOCKREG_URL${path}"`;
+export function post(url: string, body: string): string {
+  return `curl -X POST ${AUTHORIZATION} -H 'Content-Type: application/json' -d '${body}' "${url}"`;
 }
 
 export function text(value: unknown, words: (value: string) => string): string {

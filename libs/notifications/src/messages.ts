@@ -9,10 +9,17 @@ export interface Told {
   readonly at: string;
   /** Data of the fact. Only fields named here go out (SHOWN). */
   readonly data: Readonly<Record<string, unknown>>;
-  readonly registry: { readonly id: string; readonly slug: string; readonly name: string };
+  readonly registry: {
+    readonly id: string;
+    readonly slug: string;
+    readonly name: string;
+    /** IANA name: times in sentences are told in it. */
+    readonly timeZone: string;
+  };
   /** undefined: it is about no key. */
   readonly key: { readonly id: string; readonly name: string; readonly expiresAt: string | null } | undefined;
-  readonly channel: string;
+  /** Origin of the management API, for commands; undefined: they take it from DOCKREG_URL. */
+  readonly apiUrl: string | undefined;
 }
 
 export interface Message {
@@ -20,7 +27,7 @@ export interface Message {
   readonly summary: string;
   /** What to do now. */
   readonly advice: string;
-  /** The command that does it, for a shell with DOCKREG_URL and DOCKREG_TOKEN; null: there is nothing to do. */
+  /** The command that does it, for a shell with DOCKREG_TOKEN, and DOCKREG_URL where it names it; null: there is nothing to do. */
   readonly command: string | null;
   /** For programs. */
   readonly payload: {
@@ -34,6 +41,7 @@ export interface Message {
 const SHOWN = [
   'permission', 'expiresAt', 'rotateBy', 'step', 'successor', 'graceEndsAt', 'cause', 'source', 'proven', 'rule', 'severity',
   'alert', 'title', 'where', 'seen', 'usual', 'count', 'since', 'outcome', 'total', 'list',
+  'error', 'nextAttemptAt',
 ]; // prettier-ignore
 
 /** The words for something that happened, and the payload of a webhook. */
@@ -77,23 +85,23 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
     command: onKey(told, 'resume'),
   }),
   'key.rotated': (told) => ({
-    says: `was rotated${text(told.data['graceEndsAt'], (end) => `; it works until ${end}`)}`,
+    says: `was rotated${time(told, 'graceEndsAt', '; it works until')}`,
     advice: 'See who still uses the old key.',
     command: curl(`${keyPath(told)}/handover`),
   }),
   'key.expiry-reminded': (told) => ({
-    says: `expires${text(told.data['expiresAt'], (end) => ` on ${end}`)}`,
+    says: `expires${time(told, 'expiresAt', ' on')}`,
     advice: ROTATE,
     command: rotate(told),
   }),
   'key.rotation-reminded': (told) => ({
-    says: `is due for rotation${text(told.data['rotateBy'], (end) => ` by ${end}`)}`,
+    says: `is due for rotation${time(told, 'rotateBy', ' by')}`,
     advice: ROTATE,
     command: rotate(told),
   }),
   'key.rotation-failed': (told) => ({
-    says: 'could not be rotated automatically: its new secret could not be delivered',
-    advice: `The old key goes on. ${ROTATE}`,
+    says: `could not be rotated automatically${text(told.data['error'], (error) => `: ${error}`)}`,
+    advice: `The old key goes on${text(told.data['nextAttemptAt'], (at) => `, and it is tried again at ${at}`)}. See that the target takes the new secret, or rotate the key by hand.`,
     command: rotate(told),
   }),
   'key.leak-reported': (told) => ({
@@ -116,8 +124,16 @@ function leak({ data }: Told): string {
     : `was named in a report of a leak${from}, without its true secret`;
 }
 
-function generate({ registry }: Told): string {
-  return post(`${pathOf(registry.slug)}/keys`, '{"name":"CI","permission":"read","expiresIn":"P90D"}');
+function generate(told: Told): string {
+  return post(`${pathOf(told)}/keys`, '{"name":"CI","permission":"read","expiresIn":"P90D"}');
+}
+
+/** A time of the fact as people of the registry read it, to the minute, with its zone. */
+function time({ data, registry: { timeZone } }: Told, field: string, words: string): string {
+  const at = Date.parse(String(data[field]));
+  if (Number.isNaN(at)) return '';
+  const local = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
+  return `${words} ${local.format(at)} (${timeZone})`;
 }
 
 function isPlain(value: unknown): boolean {

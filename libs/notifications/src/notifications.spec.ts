@@ -62,9 +62,9 @@ describe('what a message says', () => {
     event,
     at,
     data: {},
-    registry: { id: OF.registry, slug: 'myapp', name: 'My app' },
+    registry: { id: OF.registry, slug: 'myapp', name: 'My app', timeZone: 'UTC' },
     key: { id: 'drk_0000000000000001', name: 'CI', expiresAt: null },
-    channel: OF.channel,
+    apiUrl: undefined,
     ...more,
   });
   const all = [...EVENT_NAMES, TEST_EVENT] as const;
@@ -85,11 +85,25 @@ describe('what a message says', () => {
         '"$DOCKREG_URL/v1/registries/myapp/keys/drk_0000000000000001/rotate"',
     ));
 
+  it('tells times in the zone of the registry', () => {
+    const registry = { id: OF.registry, slug: 'myapp', name: 'My app', timeZone: 'Europe/Berlin' };
+    const data = { expiresAt: '2026-07-05T22:30:00.000Z' };
+    const { summary } = messageOf(told('key.expiry-reminded', { data, registry }));
+    expect(summary).toContain('expires on 2026-07-06 00:30 (Europe/Berlin)');
+  });
+
+  it('names the address of the API where it is known', () => {
+    const { command } = messageOf(told('key.suspended', { apiUrl: 'https://keys.example.com' }));
+    expect(command).toContain(
+      '"https://keys.example.com/v1/registries/myapp/keys/drk_0000000000000001/resume"',
+    );
+  });
+
   it('holds no line break or mark of direction of a name, and no name stands in a command', () => {
     const evil = 'CI\r\nBcc: a@b\u2028\u202e"; rm -rf / #';
     for (const event of all) {
       const key = { id: 'drk_0000000000000001', name: evil, expiresAt: null };
-      const registry = { id: OF.registry, slug: 'myapp', name: evil };
+      const registry = { id: OF.registry, slug: 'myapp', name: evil, timeZone: 'UTC' };
       const { summary, command, payload } = messageOf(told(event, { key, registry }));
       expect(`${summary}${command}${JSON.stringify(payload.data)}`).not.toMatch(/[\r\n\u2028\u202e]/);
       expect(command ?? '').not.toContain('rm -rf');

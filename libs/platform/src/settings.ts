@@ -132,6 +132,10 @@ export const SETTINGS = {
     default: 'false',
     desc: '`true`: URLs that users name may lead to private and loopback addresses; `false`: they are refused',
   }),
+  ROTATION_FILES_DIR: str({
+    default: undefined,
+    desc: 'folder below which automatic rotations may write files, each registry in a folder of its own; unset = none',
+  }),
   LEAK_REPORT_KEYS: str({
     default: undefined,
     desc: 'public keys that sign reports of leaks, as JSON in the format of GitHub, or a file with it; unset = none is accepted',
@@ -188,6 +192,8 @@ export class Settings {
   readonly smtpUrl: string | undefined;
   readonly mailFrom: string;
   readonly allowPrivateTargets: boolean;
+  /** undefined: no rotation writes a file. */
+  readonly rotationFilesDir: string | undefined;
   /** JSON, or the name of a file with it. */
   readonly leakReportKeys: string | undefined;
   readonly metricsToken: string | undefined;
@@ -225,6 +231,7 @@ export class Settings {
     this.smtpUrl = values.SMTP_URL;
     this.mailFrom = values.MAIL_FROM;
     this.allowPrivateTargets = values.ALLOW_PRIVATE_TARGETS === 'true';
+    this.rotationFilesDir = values.ROTATION_FILES_DIR && resolve(values.ROTATION_FILES_DIR);
     this.leakReportKeys = values.LEAK_REPORT_KEYS;
     this.metricsToken = values.METRICS_TOKEN;
     this.logLevel = values.LOG_LEVEL;

@@ -47,7 +47,21 @@ export {
   type RegistryAtGate,
   type RegistryRow,
 } from './registry-table.js';
+export {
+  NAME_KINDS,
+  reservationTable,
+  unusedReservations,
+  type NameKind,
+  type UnusedReservation,
+} from './reservation-table.js';
 export { dueReminders, reminderTable, type ReminderRow } from './reminder-table.js';
+export {
+  dueRotations,
+  endedSchedules,
+  rotationTable,
+  type DueRotation,
+  type EndedSchedule,
+} from './rotation-table.js';
 export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
 export { pagesAfter, ReplayMeter, type ReplayProgress } from './replay.js';
 export {

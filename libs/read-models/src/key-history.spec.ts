@@ -94,9 +94,9 @@ function rowOf(id: string, state: ExistingKey): Omit<KeyRow, 'born'> {
     generated,
     expiredAt: _at,
     proven: _proof,
+    leak: _leak,
     reminders: _said,
     snoozedUntil: _until,
-    leak: _leak,
     ...now
   } = state;
   const { createdBy } = generated;

@@ -64,6 +64,10 @@ export function applyToKeyRow(rows: KeyRows, database: Database, event: Recorded
     case 'KeyExpiryReminded':
     case 'KeyRotationReminded':
     case 'ReminderSnoozed':
+    case 'KeyRotationScheduled':
+    case 'KeyRotationUnscheduled':
+    case 'RotationDelivered':
+    case 'RotationFailed':
       // In a table of their own: they say nothing about the key.
       return;
   }

@@ -5,6 +5,7 @@ import type { RecordedFact } from '#libs/kernel';
 import {
   isSeenInKey,
   keys,
+  shownStatus,
   type ExistingKey,
   type KeyFact,
   type KeyGenerated,
@@ -45,6 +46,10 @@ const expired: KeyFact = { type: 'KeyExpired', data: { at: at(30), registry } };
 const rotated: KeyFact = {
   type: 'KeyRotated',
   data: { at: at(4), registry, successor: 'drk_next', graceEndsAt: at(20) },
+};
+const rotatedLate: KeyFact = {
+  type: 'KeyRotated',
+  data: { at: at(4), registry, successor: 'drk_next', graceEndsAt: at(35) },
 };
 const reason = { subject: 'usr_a', iv: 'iv', ciphertext: 'ciphertext', commitment: 'ab'.repeat(32) };
 const revoked: KeyFact = { type: 'KeyRevoked', data: { at: at(5), registry, cause: 'leaked', reason } };
@@ -140,6 +145,32 @@ describe('the tables of keys and grants', () => {
       return version();
     });
     expect(versions).toEqual([0n, 1n, 2n, 2n]);
+  });
+
+  it('list every key under the status that is shown of it, and under no other', () => {
+    const anyFact = fc.constantFrom(
+      suspended,
+      resumed,
+      rotated,
+      rotatedLate,
+      expired,
+      revoked,
+      ...changes.map(changed),
+    );
+    const statuses = ['active', 'rotating', 'suspended', 'expired', 'revoked'] as const;
+    const moment = fc.integer({ min: 6, max: 45 }).map(at);
+    let number = 0;
+    fc.assert(
+      fc.property(fc.array(anyFact, { maxLength: 6 }), moment, (facts, now) => {
+        database.exec('DELETE FROM keys');
+        const id = `drk_${++number}`;
+        happens(id, [generated, ...facts]);
+        const state = [generated, ...facts].reduce(keys.evolve, keys.initial) as ExistingKey;
+        const under = statuses.filter((status) => listed({ status: [status], now }).includes(id));
+        expect(under).toEqual([shownStatus(state, now)]);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('keep the hash of the secret from those who list keys, and what people wrote from a gate', () => {

@@ -6,7 +6,9 @@ import { memberTable } from './member-table.js';
 import { notificationTable } from './notification-table.js';
 import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
+import { reservationTable } from './reservation-table.js';
 import { registryTable } from './registry-table.js';
+import { rotationTable } from './rotation-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
 export const SERVER_PROJECTIONS: readonly Projection[] = [
@@ -14,6 +16,8 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  reservationTable,
+  rotationTable,
   grantTable,
   notificationTable,
   alertTable,
@@ -30,8 +34,10 @@ export const API_PROJECTIONS: readonly Projection[] = [
   memberTable,
   keyTable,
   reminderTable,
+  rotationTable,
   notificationTable,
   alertTable,
+  reservationTable,
 ];
 
 export function apiModelFile(dataDir: string): string {

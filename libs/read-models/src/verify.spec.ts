@@ -67,6 +67,7 @@ describe('verify', () => {
       ['registry_members', 0],
       ['reminder_keys', (KEYS * 3) / 4],
       ['reminder_rules', 0],
+      ['reservations', 0],
     ]);
     expect(tables.every(({ sha256, replayed }) => sha256 === replayed)).toBe(true);
   });

@@ -75,7 +75,7 @@ export const registryFacts = describeFacts([registries], {
       at: ['time', 'When it was changed.'],
       policy: [
         'object',
-        'All of `maxLifetime`, `requireExpiry`, `rotationPeriod`, `reminders`, `allowedNetworks`, `namePattern`, `maxKeys`, `timeZone` and `serveReadsFor`, as the API has them.',
+        'All of `maxLifetime`, `requireExpiry`, `rotationPeriod`, `reminders`, `allowedNetworks`, `namePattern`, `maxKeys`, `timeZone`, `onLeak` and `serveReadsFor`, as the API has them.',
       ],
       changes: [
         'object',
@@ -94,6 +94,7 @@ export const registryFacts = describeFacts([registries], {
         namePattern: '^(ci|deploy)-',
         maxKeys: 100,
         timeZone: 'Europe/Berlin',
+        onLeak: 'suspend',
         serveReadsFor: null,
       },
       changes: {

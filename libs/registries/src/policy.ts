@@ -1,6 +1,10 @@
 import { parseDuration, Refusal } from '#libs/kernel';
 import { namePatternProblem } from './name-pattern.js';
 
+/** What is done when a key is reported as leaked with its true secret, beside telling the channels of the registry. */
+export const LEAK_ACTIONS = ['notify', 'suspend', 'revoke'] as const;
+export type LeakAction = (typeof LEAK_ACTIONS)[number];
+
 /** What the owners of a registry lay down for it. A fact carries the whole of it. Durations are ISO 8601 (W, D, H, M, S). */
 export interface RegistryPolicy {
   /** No key lives longer, from its birth to its expiry; null: as long as it likes. */
@@ -19,6 +23,8 @@ export interface RegistryPolicy {
   readonly maxKeys: number | null;
   /** IANA name: in it times are told to people. No time that is kept depends on it. */
   readonly timeZone: string;
+  /** What a proven leak of a key leads to. */
+  readonly onLeak: LeakAction;
   /** How long reads may go on at a gate that hears nothing from the event store: at most PT15M; null: not at all. */
   readonly serveReadsFor: string | null;
 }
@@ -33,6 +39,7 @@ export const DEFAULT_POLICY: RegistryPolicy = {
   namePattern: null,
   maxKeys: null,
   timeZone: 'UTC',
+  onLeak: 'notify',
   serveReadsFor: null,
 };
 
@@ -70,6 +77,7 @@ export function policyOfVersion1(data: Readonly<Record<string, unknown>>): Recor
       namePattern: null,
       maxKeys: null,
       timeZone: 'UTC',
+      onLeak: 'notify',
       serveReadsFor,
     },
     changes: {},

@@ -1,7 +1,7 @@
 import { Refusal, type Fact, type Role, type StreamKind } from '#libs/kernel';
-import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
 import { alertingAfter, NO_ALERTING, type Alerting, type AlertingFact } from './alert-rules.js';
 import { channelsAfter, type Channel, type ChannelConfigured, type ChannelRemoved } from './channels.js';
+import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
 
 export const PLANS = ['free', 'team', 'enterprise'] as const;
 export type Plan = (typeof PLANS)[number];

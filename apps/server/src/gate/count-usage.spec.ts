@@ -23,12 +23,12 @@ beforeEach(async () => {
   counter = new UsageCounter();
   followed = 0;
   ended = () => undefined;
-  let counting: CountUsage;
+  const late: { counting?: CountUsage } = {};
   const usage: GateUsage = {
-    accepted: (...use) => counting.accepted(...use),
-    denied: (...use) => counting.denied(...use),
+    accepted: (...use) => late.counting!.accepted(...use),
+    denied: (...use) => late.counting!.denied(...use),
     follow(used, asked, request, response) {
-      const over = counting.follow(used, asked, request, response);
+      const over = late.counting!.follow(used, asked, request, response);
       return () => {
         over();
         followed++;
@@ -37,7 +37,7 @@ beforeEach(async () => {
     },
   };
   fixture = await GateFixture.start({ usage, upstream: new URL(`http://${upstream.host}`), ...PROXY });
-  counting = new CountUsage({ counter, geography, access: fixture.access, now: () => fixture.clock });
+  late.counting = new CountUsage({ counter, geography, access: fixture.access, now: () => fixture.clock });
 });
 afterEach(async () => {
   await fixture.gate.close();

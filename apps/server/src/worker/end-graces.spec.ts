@@ -3,7 +3,7 @@ import { keys, rotateKey, suspendKey } from '#libs/keys';
 import { createLog } from '#libs/platform';
 import { answeringMembership } from '../membership/testing/answering-membership.js';
 import { EndGraces } from './end-graces.js';
-import { REGISTRY, WorkerFixture } from './testing/worker-fixture.js';
+import { REGISTRY, WorkerFixture } from '../../../../test/support/worker-fixture.js';
 
 let fixture: WorkerFixture;
 const workers: EndGraces[] = [];

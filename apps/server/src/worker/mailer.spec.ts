@@ -22,9 +22,9 @@ const about = (name: string): Message =>
     event: 'key.expiry-reminded',
     at: '2026-01-05T09:00:00.000Z',
     data: { expiresAt: '2026-01-12T09:00:00.000Z' },
-    registry: { id: REGISTRY, slug: 'myapp', name: 'My app' },
+    registry: { id: REGISTRY, slug: 'myapp', name: 'My app', timeZone: 'UTC' },
     key: { id: 'drk_0000000000000001', name, expiresAt: null },
-    channel: 'chn_0000000000000001',
+    apiUrl: undefined,
   });
 
 describe('mail', () => {
@@ -69,7 +69,9 @@ describe('mail', () => {
     const [{ from, to, text: body }] = mails as [Mail];
     expect([from, to]).toEqual([FROM, ['anna@example.com']]);
     const plain = body.replaceAll('=\r\n', '').replaceAll('=3D', '=');
-    expect(plain).toContain('Key CI (drk_0000000000000001) in registry My app (myapp) expires on 2026-01-12');
+    expect(plain).toContain(
+      'Key CI (drk_0000000000000001) in registry My app (myapp) expires on 2026-01-12 09:00 (UTC)',
+    );
     expect(plain).toContain('$DOCKREG_URL/v1/registries/myapp/keys/drk_0000000000000001/rotate');
     for (const mail of mails)
       expect(mail.text).toMatch(new RegExp(`^Message-ID: <${ID}@registry\\.example\\.com>\\r$`, 'im'));

@@ -55,7 +55,8 @@ export function mailerOf({ smtpUrl, mailFrom }: Settings): Mailer | undefined {
 function textOf({ summary, advice, command }: Message): string {
   const lines = [`${summary}.`, '', advice];
   if (command === null) return `${lines.join('\n')}\n`;
-  const shell = 'The command, with DOCKREG_URL and DOCKREG_TOKEN set:';
+  const needed = command.includes('$DOCKREG_URL') ? 'DOCKREG_URL and DOCKREG_TOKEN' : 'DOCKREG_TOKEN';
+  const shell = `The command, with ${needed} set:`;
   return `${[...lines, '', shell, '', `  ${command}`].join('\n')}\n`;
 }
 

@@ -14,9 +14,9 @@ import {
 } from '#libs/registries';
 import { usage, usageStreamId, type UsageFact } from '#libs/usage';
 import { temporaryDirectory } from '../../../../test/support/temporary-directory.js';
+import { WorkerFixture } from '../../../../test/support/worker-fixture.js';
 import { DigestAlerts } from './digest-alerts.js';
 import { RaiseAlerts } from './raise-alerts.js';
-import { WorkerFixture } from './testing/worker-fixture.js';
 
 const processLog = createLog('fatal');
 const HOME = { network: '203.0.113.0/24', country: 'DE', asn: 64_500 };

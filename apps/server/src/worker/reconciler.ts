@@ -10,11 +10,12 @@ const ROUND_EVERY_MS = 20_000;
 
 /**
  * Makes sure that every desired job exists. A plain timer in every worker, because a scheduler kept in Redis would die
- * with Redis. A round that waits for Redis is not joined by a second one.
+ * with Redis. Each kind goes its own way: one that waits for Redis, or fails, keeps no other from its work, and is not
+ * joined by a second round of its own.
  */
 export class Reconciler {
   private timer: NodeJS.Timeout | undefined;
-  private running = false;
+  private readonly running = new Set<Reconciled>();
 
   constructor(
     private readonly kinds: readonly Reconciled[],
@@ -22,23 +23,27 @@ export class Reconciler {
   ) {}
 
   start(): void {
-    this.timer = setInterval(() => void this.round(), ROUND_EVERY_MS);
-    void this.round();
+    this.timer = setInterval(() => this.round(), ROUND_EVERY_MS);
+    this.round();
   }
 
   stop(): void {
     clearInterval(this.timer);
   }
 
-  private async round(): Promise<void> {
-    if (this.running) return;
-    this.running = true;
+  private round(): void {
+    for (const kind of this.kinds) if (!this.running.has(kind)) void this.reconcile(kind);
+  }
+
+  private async reconcile(kind: Reconciled): Promise<void> {
+    this.running.add(kind);
     try {
-      for (const kind of this.kinds) await kind.reconcile();
+      await kind.reconcile();
     } catch (error) {
-      this.log.warn({ error: String(error) }, 'a round of the reconciler failed; the next one follows');
+      const what = kind.constructor.name;
+      this.log.warn({ what, error: String(error) }, 'a round of the reconciler failed; the next one follows');
     } finally {
-      this.running = false;
+      this.running.delete(kind);
     }
   }
 }

@@ -3,7 +3,7 @@ import { keys, snoozeReminders } from '#libs/keys';
 import { createLog } from '#libs/platform';
 import { addMember, changePolicy, createRegistry, DEFAULT_POLICY, registries } from '#libs/registries';
 import { RemindOwners } from './remind-owners.js';
-import { REGISTRY, WorkerFixture } from './testing/worker-fixture.js';
+import { REGISTRY, WorkerFixture } from '../../../../test/support/worker-fixture.js';
 
 const DAY_MS = 86_400_000;
 let fixture: WorkerFixture;

@@ -21,6 +21,8 @@ export class SendNotification {
     private readonly requests: Requests,
     /** undefined: no mail server is set. */
     private readonly mailer: Mailer | undefined,
+    /** Origin of the management API, where it is known. */
+    private readonly apiUrl: string | undefined,
   ) {}
 
   /** Whether mails to users can be sent at all; else they wait. */
@@ -32,7 +34,7 @@ export class SendNotification {
   async attempt(row: DeliveryRow): Promise<Attempt | undefined> {
     const { database } = this.readModels;
     const fact = await this.log.eventAt(row.position);
-    const message = fact && messageAbout(database, row, fact);
+    const message = fact && messageAbout(database, row, fact, this.apiUrl);
     if (!message) return undefined;
     const outgoing = { id: row.id, message };
     if (row.target.startsWith('usr_')) return this.mailUser(row, outgoing);

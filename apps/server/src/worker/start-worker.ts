@@ -13,9 +13,12 @@ import { ExpireKeys } from './expire-keys.js';
 import { mailerOf } from './mailer.js';
 import { ProveRevocations } from './prove-revocations.js';
 import { RaiseAlerts } from './raise-alerts.js';
+import { ReleaseReservations } from './release-reservations.js';
 import { RemindOwners } from './remind-owners.js';
 import { Reconciler } from './reconciler.js';
+import { RotateKeys } from './rotate-keys.js';
 import { SendNotification } from './send-notification.js';
+import { DeliverSecret, REQUEST_TIMEOUT_MS } from './targets/deliver-secret.js';
 import { VerifyProjections } from './verify-projections.js';
 
 /** Starts the background work of this process. */
@@ -33,7 +36,9 @@ export function startWorker(core: Core): void {
   closers.add('end-graces', () => endGraces.close());
   const remindOwners = new RemindOwners(eventLog, readModels, queue, log);
   closers.add('remind-owners', () => remindOwners.close());
+  const rotateKeys = rotateKeysOf(core, queue);
   const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
+  const releaseReservations = new ReleaseReservations(eventLog, readModels, log);
   const { logId } = installation;
   const models = { file: readModels.database.file, logId, log: eventLog, projections };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
@@ -44,7 +49,8 @@ export function startWorker(core: Core): void {
   raiseAlerts(core);
   const reconciler = new Reconciler(
     [
-      proveRevocations, discardSuccessors, expireKeys, endGraces, remindOwners, verifyProjections, digestAlerts,
+      proveRevocations, discardSuccessors, releaseReservations, expireKeys, endGraces, remindOwners, rotateKeys, verifyProjections,
+      digestAlerts,
       deliver,
     ], // prettier-ignore
     log,
@@ -85,11 +91,27 @@ function raiseAlerts({
   closers.add('raise-alerts', async () => (await started.catch(() => undefined))?.close());
 }
 
+function rotateKeysOf(core: Core, queue: QueuePlace): RotateKeys {
+  const { eventLog, readModels, membership, settings, log, closers } = core;
+  const requests = new Outgoing(settings.allowPrivateTargets, { timeoutMs: REQUEST_TIMEOUT_MS });
+  const deliver = new DeliverSecret(requests, settings.rotationFilesDir);
+  const subjectKeys = subjectKeysAtFirstUse(core);
+  const rotateKeys = new RotateKeys(
+    { log: eventLog, readModels, membership, subjectKeys, deliver },
+    queue,
+    log,
+  );
+  closers.add('rotate-keys', () => rotateKeys.close());
+  return rotateKeys;
+}
+
 function deliverNotifications(core: Core, queue: QueuePlace): DeliverNotifications {
   const { eventLog, readModels, settings, log, closers } = core;
   const mailer = mailerOf(settings);
   const requests = new Outgoing(settings.allowPrivateTargets);
-  const send = new SendNotification(eventLog, readModels, subjectKeysAtFirstUse(core), requests, mailer);
+  const send = new SendNotification(
+    eventLog, readModels, subjectKeysAtFirstUse(core), requests, mailer, settings.publicUrl,
+  ); // prettier-ignore
   const deliver = new DeliverNotifications(eventLog, readModels, send, queue, log);
   closers.add('deliver-notifications', () => deliver.close());
   return deliver;

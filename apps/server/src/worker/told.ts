@@ -9,8 +9,9 @@ import { alertWords, digestWords } from './alert-words.js';
 /** The message that tells of a fact; undefined when the registry is not there any more. */
 export function messageAbout(
   database: Database,
-  { registry: registryId, target }: DeliveryRow,
+  { registry: registryId }: DeliveryRow,
   fact: RecordedFact,
+  apiUrl: string | undefined,
 ): Message | undefined {
   const registry = findRegistry(database, registryId);
   if (!registry) return undefined;
@@ -21,9 +22,9 @@ export function messageAbout(
     event: eventOf(fact.type) ?? TEST_EVENT,
     at: data.at,
     data,
-    registry,
+    registry: { ...registry, timeZone: registry.policy.timeZone },
     key,
-    channel: target,
+    apiUrl,
   });
 }
 

@@ -88,8 +88,8 @@ export function shownFact(
   };
 }
 
-/** Of a secret in every one of them: a key's and a token's, a link's; and what an address is found by. */
-const HASHES: ReadonlySet<string> = new Set(['secretHash', 'invitation', 'emailIndex']);
+/** Of a secret in every one of them: a key's and a token's, a link's; and what an address or an identity is found by. */
+const HASHES: ReadonlySet<string> = new Set(['secretHash', 'invitation', 'emailIndex', 'subjectIndex']);
 
 function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.filter((entry) => !isSealed(entry)).map(withoutSecrets);

@@ -26,7 +26,7 @@ import { showVersion } from '../http/versions.js';
 import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
 import { EVENTS_MAX, eventsOf, targetOf, URL_LENGTH_MAX } from './channel-fields.js';
 import { ChannelView, ChannelViews } from './channel-views.js';
-import { mintWebhookSecret } from './webhook-secret.js';
+import { mintWebhookSecret } from '../http/webhook-secret.js';
 
 class AddChannelBody {
   @IsChoice(CHANNEL_KINDS)

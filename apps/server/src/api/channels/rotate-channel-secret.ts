@@ -13,7 +13,7 @@ import { Problem } from '../http/problems.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
 import { ChannelParameter } from './channel-parameter.js';
-import { mintWebhookSecret, overlapEnd } from './webhook-secret.js';
+import { mintWebhookSecret, overlapEnd } from '../http/webhook-secret.js';
 
 class RotatedSecret {
   @ApiProperty() id: string;

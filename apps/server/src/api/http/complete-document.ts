@@ -35,7 +35,7 @@ const TAGS: Readonly<Record<string, string>> = {
 const REPEATED = 'The Idempotency-Key came with this body before: the first answer again.';
 
 /** Path parameters by their name; one of another meaning is told by its own route. */
-const PATH_PARAMETERS: Readonly<Record<string, { description: string; example: string }>> = {
+const PATH_PARAMETERS: Readonly<Record<string, { description: string; example?: string }>> = {
   registry: { description: 'Slug or id of the registry.', example: 'myapp' },
   key: { description: 'Id of the key.', example: 'drk_4TzR0aKd9P2Xb7Qm' },
   user: { description: 'Id of the user.', example: 'usr_8Zk1mQ4vT0aXc2Lp' },
@@ -87,15 +87,26 @@ export function completeDocument(document: OpenAPIObject): void {
     if (operation[RIGHT_EXTENSION] === 'public') operation.security = [];
     for (const tag of operation.tags ?? []) used.add(tag);
     const others = (operation.parameters ?? []).filter((parameter) => parameter.in !== 'path');
-    operation.parameters = [...pathParameters(place), ...others.map(withoutNull)];
+    operation.parameters = [...pathParameters(place), ...others.map(withoutNull), MIN_POSITION];
     completeBody(operation, schemas);
     completeAnswers(place);
   }
   document.tags = Object.entries(TAGS)
     .filter(([name]) => used.has(name))
     .map(([name, description]) => ({ name, description }));
-  document.components = { ...document.components, headers: HEADERS };
+  const paths = JSON.stringify(document.paths);
+  const shown = Object.entries(HEADERS).filter(([name]) => paths.includes(`#/components/headers/${name}"`));
+  document.components = { ...document.components, headers: Object.fromEntries(shown) };
 }
+
+/** Of every operation (min-position.ts). */
+const MIN_POSITION: Parameter = {
+  name: 'Dockreg-Min-Position',
+  in: 'header',
+  required: false,
+  description: 'The `Dockreg-Position` of an earlier answer: waits until this node has applied it.',
+  schema: { type: 'string', pattern: '^[0-9]{1,19}$' },
+};
 
 const HEADERS = {
   Position: {
@@ -117,6 +128,7 @@ const HEADERS = {
     description: 'The version of what the answer shows: `If-Match` of a change, `If-None-Match` of a read.',
     schema: { type: 'string', pattern: '^"[^"]*"$' },
   },
+  Location: { description: 'Where to go on.', required: true, schema: { type: 'string' } },
   RateLimit: {
     description: 'What is left of the limit on failures, and for how long it counts.',
     schema: { type: 'string' },
@@ -198,6 +210,7 @@ function completeAnswers(place: Place): void {
     ...(position === true ? { 'Dockreg-Position': header('Position') } : {}),
     ...(position === 'sometimes' ? { 'Dockreg-Position': { ...HEADERS.Position, required: false } } : {}),
     ...(isVersioned ? { ETag: header('Etag') } : {}),
+    ...(operation.responses['302'] ? { Location: header('Location') } : {}),
     ...rateLimitHeaders(facts),
   };
   for (const answer of Object.values(operation.responses)) answer.headers = { ...headers, ...answer.headers };
@@ -234,7 +247,12 @@ function header(name: keyof typeof HEADERS) {
 
 /** Status by status what the route can refuse with: the rule for all routes of its kind, and what it says itself. */
 function problemsOf({ path, method, operation, facts }: Place): Map<string, ProblemCode[]> {
-  const codes: ProblemCode[] = ['malformed-request', 'invalid-parameter', 'unknown-parameter'];
+  const codes: ProblemCode[] = [
+    'malformed-request',
+    'unknown-position',
+    'invalid-parameter',
+    'unknown-parameter',
+  ];
   const right = operation[RIGHT_EXTENSION];
   if (right !== 'public') codes.push('not-authenticated');
   if (right !== 'public' && right !== 'authenticated') codes.push('not-permitted');
@@ -246,7 +264,7 @@ function problemsOf({ path, method, operation, facts }: Place): Map<string, Prob
   if (operation.requestBody) codes.push('invalid-value', 'not-supported');
   if (takes(operation, 'If-Match')) codes.push('precondition-failed');
   if (takes(operation, 'Idempotency-Key')) codes.push('idempotency-key-reused', 'idempotency-in-progress');
-  codes.push(...(facts.problems ?? []), 'internal', 'unavailable');
+  codes.push(...(facts.problems ?? []), 'internal', 'unavailable', 'position-not-reached');
   const byStatus = new Map<string, ProblemCode[]>();
   for (const code of new Set(codes)) {
     const status = String(PROBLEMS[code].status);

@@ -82,11 +82,20 @@ export async function configureApi(app: NestFastifyApplication, log: Pick<Log, '
   await serveOpenApi(app);
 }
 
-/** A connection whose request is answered while the server ends is closed with it: idle, it would keep the server for a minute. */
+/**
+ * A connection whose request is answered while the server ends is closed with it, and one on which nothing was ever asked at
+ * once (browsers open such in advance): idle, either would keep the server for a minute.
+ */
 function endConnections(fastify: FastifyInstance): void {
   let isEnding = false;
+  const connections = new Set<Socket>();
+  fastify.server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   fastify.addHook('preClose', (done) => {
     isEnding = true;
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
     done();
   });
   fastify.addHook('onSend', (_, reply, payload, done) => {

@@ -24,12 +24,13 @@ export function Operation(
   options: {
     summary: string;
     answer?: Type<unknown>;
+    /** The answer is a list of it, without pages. */
     isList?: boolean;
     status?: number;
     id?: string;
   } & RouteFacts,
 ): MethodDecorator {
-  const { summary, answer, status = answer ? 200 : 204, isList = false, id, ...facts } = options;
+  const { summary, answer, isList = false, status = answer ? 200 : 204, id, ...facts } = options;
   const shape = answer ? { type: answer, isArray: isList } : {};
   return applyDecorators(
     HttpCode(status),

@@ -100,6 +100,7 @@ export class SignInOidcRoute {
   @Public()
   @Operation({
     id: 'beginSignInOidc',
+    problems: ['not-found'],
     summary: 'Send the browser to the identity provider to sign in.',
     status: 302,
   })
@@ -124,6 +125,7 @@ export class SignInOidcRoute {
   @ApiQuery({ name: 'state', required: false, type: String })
   @Operation({
     id: 'finishSignInOidc',
+    problems: ['not-found'],
     summary: 'Where the identity provider sends the browser back: opens a session and leads on.',
     status: 302,
   })

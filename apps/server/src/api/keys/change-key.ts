@@ -123,7 +123,7 @@ export class ChangeKeyRoute {
   @RequiresOfKey('own-keys', 'any-keys')
   @TakesIfMatch()
   @Operation({
-    problems: ['key-revoked', 'key-expired', 'expiry-in-past'],
+    problems: ['key-revoked', 'key-expired', 'expiry-in-past', 'policy-violated'],
     summary: 'Change a key. Once answered, no gate grants what it may no more.',
     answer: KeyView,
   })

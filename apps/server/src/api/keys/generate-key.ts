@@ -164,7 +164,7 @@ export class GenerateKeyRoute {
   @Requires('own-keys')
   @TakesIdempotencyKey()
   @Operation({
-    problems: ['expiry-in-past'],
+    problems: ['expiry-in-past', 'policy-violated'],
     again: 'The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`.',
     summary: 'Generate a key. The answer is the only one that carries it.',
     answer: GeneratedKey,

@@ -6,15 +6,18 @@ import { EventLog, type CommandContext } from '#libs/event-store';
 import { hashSecret, parseDuration, Refusal } from '#libs/kernel';
 import {
   endGrace,
-  generateKey,
+  generateSuccessor,
   GRACE_PERIOD_DEFAULT,
   GRACE_PERIOD_MAX_MS,
+  inheritedLifetime,
   keys,
   living,
   refuseUnrotatable,
   revokeKey,
   rotateKey,
+  successorOf,
   type ExistingKey,
+  type KeyGenerated,
   type KeyState,
 } from '#libs/keys';
 import { mintSecret, mintUuid, now } from '#libs/platform';
@@ -113,8 +116,9 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
     const { state: old } = await this.log.read(keys, id);
     refuseUnrotatable(old, { registry: registry.id, at });
     const secret = mintSecret();
-    const born = successorOf(living(old, { registry: registry.id, at }), command, hashSecret(secret));
-    const { state, history } = await this.log.create(keys, successor, generateKey(born), context);
+    const predecessor = living(old, { registry: registry.id, at });
+    const born = generateSuccessor(predecessor, bornFrom(predecessor, command, hashSecret(secret)));
+    const { state, history } = await this.log.create(keys, successor, born, context);
     const graceEndsAt = new Date(Date.parse(at) + graceMs).toISOString();
     const position = await this.link(command, { successor, graceEndsAt, bornAt: at }, context);
     // Who is told when the grace ends can rely on it: every gate knows of it, and of the successor.
@@ -186,7 +190,14 @@ export class RotateKeyRoute {
   @TakesIdempotencyKey()
   @Operation({
     again: 'The Idempotency-Key came with this body before: `key` is null, `code` is `key-already-shown`.',
-    problems: ['key-revoked', 'key-expired', 'policy-violated', 'expiry-in-past'],
+    problems: [
+      'key-revoked',
+      'key-expired',
+      'key-suspended',
+      'key-rotating',
+      'policy-violated',
+      'expiry-in-past',
+    ],
     summary:
       'Make a successor with the same name, rights and labels. The old key works until the grace ends. The answer is the only one that carries the new key.',
     answer: RotatedKey,
@@ -223,32 +234,16 @@ function wanted({ gracePeriod, expiresIn }: RotateKeyBody): Wanted {
   return { at: now(), graceMs, expiresInMs: expiresIn ? parseDuration(expiresIn) : undefined };
 }
 
-/** What the old key is now, and whose key it is, whoever rotates it. Refuses a lifetime that the policy of now does not allow. */
-function successorOf(
-  { generated, ...old }: ExistingKey,
+/** Refuses a lifetime that the policy of now does not allow. */
+function bornFrom(
+  old: ExistingKey,
   { registry, id, wanted: { at, expiresInMs } }: RotateKey,
   secretHash: string,
-) {
-  const { name, description, labels, permission, expiresAt, repositories, networks, expectedCountries } = old;
-  const lifetime =
-    expiresInMs ?? (expiresAt === null ? undefined : Date.parse(expiresAt) - Date.parse(generated.at));
-  const expiry = lifetime === undefined ? null : storedExpiry(Date.parse(at) + lifetime, '/expiresIn');
-  refuseAgainstPolicy(registry, { name, networks, createdAt: at, expiresAt: expiry }, ['expiresAt']);
-  return {
-    name,
-    description,
-    labels,
-    permission,
-    repositories,
-    networks,
-    expiresAt: expiry,
-    secretHash,
-    at,
-    registry: registry.id,
-    registryRevision: registry.revision.toString(),
-    createdBy: generated.createdBy,
-    expectedCountries,
-    rotates: id,
-    canary: generated.canary,
-  };
+): KeyGenerated['data'] {
+  const lifetime = expiresInMs ?? inheritedLifetime(old);
+  const expiresAt = lifetime === undefined ? null : storedExpiry(Date.parse(at) + lifetime, '/expiresIn');
+  const { name, networks } = old;
+  refuseAgainstPolicy(registry, { name, networks, createdAt: at, expiresAt }, ['expiresAt']);
+  const registryRevision = registry.revision.toString();
+  return successorOf(old, { at, secretHash, registryRevision, expiresAt, rotates: id });
 }

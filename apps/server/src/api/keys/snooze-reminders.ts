@@ -66,6 +66,7 @@ export class SnoozeRemindersRoute {
   @Post()
   @RequiresOfKey('own-keys', 'any-keys')
   @Operation({
+    problems: ['key-revoked', 'key-expired'],
     summary:
       'Have nobody reminded of a key for a while. What becomes due meanwhile is said once, afterwards.',
     answer: SnoozedKey,

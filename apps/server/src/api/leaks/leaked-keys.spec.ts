@@ -10,12 +10,13 @@ import { generateKey, keys, revokeKey } from '#libs/keys';
 import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
 import { mintId, mintSecret, now } from '#libs/platform';
 import { keyTable, ReadModels, registryTable } from '#libs/read-models';
+import type { LeakAction } from '#libs/registries';
 import { temporaryDirectory } from '../../../../../test/support/temporary-directory.js';
 import { ProveRevocation } from '../../membership/prove-revocation.js';
 import { answeringMembership } from '../../membership/testing/answering-membership.js';
 import { Narrowed } from '../http/narrowed.js';
 import { LeakedKeys } from './leaked-keys.js';
-import { LeakPolicy, type LeakAction } from './leak-policy.js';
+import type { LeakPolicy } from './leak-policy.js';
 
 const REGISTRY = 'reg_0000000000000001';
 
@@ -142,18 +143,4 @@ describe('a report of a leaked key', () => {
       'KeyLeakReported', 'KeySuspended', 'KeyRevoked', 'KeyRevocationProven',
     ]); // prettier-ignore
   });
-});
-
-describe('the policy about leaks', () => {
-  const laidDown = (policy: object) =>
-    new LeakPolicy({
-      read: () => Promise.resolve({ state: { status: 'active', policy } }),
-    } as unknown as EventLog);
-
-  it.each([
-    [{ onLeak: 'revoke' }, 'revoke'],
-    [{ onLeak: 'suspend' }, 'suspend'],
-    [{}, 'notify'],
-    [{ onLeak: 'explode' }, 'notify'],
-  ])('%j: %s', async (policy, action) => expect(await laidDown(policy).actionOf(REGISTRY)).toBe(action));
 });

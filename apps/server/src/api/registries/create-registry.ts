@@ -4,6 +4,7 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext, type StreamRead } from '#libs/event-store';
 import { USER_ID } from '#libs/identity';
+import { Refusal } from '#libs/kernel';
 import { now, Settings } from '#libs/platform';
 import {
   createRegistry,
@@ -12,9 +13,9 @@ import {
   SLUG_LENGTH_MAX,
   slugProblem,
   UPSTREAM_LENGTH_MAX,
+  RESERVATION_EXPIRES_AFTER_MS,
   type RegistryState,
 } from '#libs/registries';
-import { Refusal } from '#libs/kernel';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import { FirstAnswer, TakesIdempotencyKey, type Attempt } from '../http/first-answer.js';
 import { IsHosts, IsPattern, IsText } from '../http/fields.js';
@@ -101,6 +102,7 @@ export class CreateRegistryHandler implements ICommandHandler<CreateRegistry> {
     await this.names.reserve(id, slug, hosts, at, context);
     const data = { at, slug, name, plan: this.settings.defaultPlan, createdBy: context.actor.id };
     const create = createRegistry(data, hosts, upstream, owner);
+    refuseTooLate(at);
     const { state, history, facts, position } = await this.log.create(registries, id, create, context);
     // Only an equal call at the same time has the same id; it gives the answer.
     if (facts.length === 0) throw new Refusal('conflict', 'a registry with this id exists already');
@@ -117,6 +119,12 @@ export class CreateRegistryHandler implements ICommandHandler<CreateRegistry> {
       if (detail) throw invalidField(`/hosts/${index}`, detail);
     }
   }
+}
+
+/** Names that were reserved so long ago may be released as abandoned while the registry's own fact is on its way. */
+function refuseTooLate(reservedAt: string): void {
+  if (Date.now() - Date.parse(reservedAt) <= RESERVATION_EXPIRES_AFTER_MS / 2) return;
+  throw new Refusal('unavailable', 'the registry took too long to create: ask again');
 }
 
 @ApiTags('registries')

@@ -1,5 +1,11 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { NAME_PATTERN_LENGTH_MAX, DEFAULT_POLICY, type RegistryPolicy } from '#libs/registries';
+import {
+  DEFAULT_POLICY,
+  LEAK_ACTIONS,
+  NAME_PATTERN_LENGTH_MAX,
+  type LeakAction,
+  type RegistryPolicy,
+} from '#libs/registries';
 import { IsChoice, IsCount, IsDurationText, IsFlag, IsList, IsText } from '../http/fields.js';
 import { networkList } from '../http/entry-lists.js';
 import { PageQuery } from '../http/pages.js';
@@ -70,6 +76,13 @@ export class PolicyBody {
   })
   timeZone?: string | null;
 
+  @IsChoice(LEAK_ACTIONS, {
+    optional: true,
+    description:
+      'What is done when a key is reported as leaked with its true secret, beside telling the channels. Absent or null: `notify`, which is nothing more.',
+  })
+  onLeak?: LeakAction | null;
+
   @IsDurationText({
     optional: true,
     description:
@@ -95,6 +108,7 @@ export class PolicyView implements RegistryPolicy {
   @ApiProperty({ type: 'string', nullable: true }) namePattern: string | null;
   @ApiProperty({ type: 'integer', nullable: true }) maxKeys: number | null;
   @ApiProperty() timeZone: string;
+  @ApiProperty({ enum: LEAK_ACTIONS }) onLeak: LeakAction;
   @ApiProperty({ type: 'string', format: 'duration', nullable: true }) serveReadsFor: string | null;
 }
 
@@ -110,6 +124,7 @@ export function policyOf(body: PolicyBody): RegistryPolicy {
     namePattern: body.namePattern ?? null,
     maxKeys: body.maxKeys ?? null,
     timeZone: body.timeZone ?? DEFAULT_POLICY.timeZone,
+    onLeak: body.onLeak ?? DEFAULT_POLICY.onLeak,
     serveReadsFor: body.serveReadsFor ?? null,
   };
 }

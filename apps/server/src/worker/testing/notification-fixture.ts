@@ -101,7 +101,7 @@ export class NotificationFixture {
 
   worker(prefix: string, mailer?: Mailer, readModels = this.readModels): DeliverNotifications {
     const keys = () => Promise.resolve(this.subjectKeys);
-    const send = new SendNotification(this.log, readModels, keys, new Outgoing(true), mailer);
+    const send = new SendNotification(this.log, readModels, keys, new Outgoing(true), mailer, undefined);
     const place = { prefix, connection: this.connect(), workerConnection: this.connect() };
     const worker = new DeliverNotifications(this.log, readModels, send, place, processLog);
     this.workers.push(worker);

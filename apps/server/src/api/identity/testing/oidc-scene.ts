@@ -1,5 +1,6 @@
 import { expect, jest } from '@jest/globals';
 import { users } from '#libs/identity';
+import { requireDocumented } from '../../../../../../test/support/documented-answer.js';
 import { faultsOf, type Answer } from '../../http/edge-app.js';
 import { IdentityApp } from './identity-app.js';
 import { CLIENT, IssuerBrowser, TestIssuer } from './test-issuer.js';
@@ -102,14 +103,21 @@ export class Browser {
   async toCallback(subject: string, returnTo?: string): Promise<URL> {
     this.scene.issuer.user = subject;
     const query = returnTo === undefined ? '' : `?returnTo=${encodeURIComponent(returnTo)}`;
-    const begun = await this.scene.app.call('GET', START + query, { cookie: this.cookie });
+    const begun = await this.ask(START + query);
     expect(begun.status).toBe(302);
     this.cookie = cookieOf(begun, 'dockreg_oidc');
     return this.atIssuer.follow(begun.headers.location!);
   }
 
+  /** Each answer is one of the API document. */
+  private async ask(path: string): Promise<Answer> {
+    const answer = await this.scene.app.call('GET', path, { cookie: this.cookie });
+    requireDocumented({ method: 'GET', path }, answer);
+    return answer;
+  }
+
   async come(callback: URL): Promise<Answer> {
-    return this.scene.app.call('GET', callback.pathname + callback.search, { cookie: this.cookie });
+    return this.ask(callback.pathname + callback.search);
   }
 
   async signIn(subject: string, returnTo?: string): Promise<Answer> {

@@ -8,7 +8,7 @@ import { generateKey, keys, type KeyFact, type KeyState, type NewKey } from '#li
 import { createLog, mintId, startPrivateRedis, type PrivateRedis } from '#libs/platform';
 import { API_PROJECTIONS, ReadModels } from '#libs/read-models';
 import { connectRedisForQueues, type Redis } from '#libs/redis';
-import { temporaryDirectory } from '../../../../../test/support/temporary-directory.js';
+import { temporaryDirectory } from './temporary-directory.js';
 
 export const REGISTRY = 'reg_0000000000000001';
 const HOUR_MS = 3_600_000;
