@@ -6164,7 +6164,10 @@ export interface operations {
                 /** @description Id of a key. */
                 key?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6186,7 +6189,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlertPage"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6237,7 +6240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6253,7 +6256,10 @@ export interface operations {
     getAlert: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6290,7 +6296,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6341,7 +6347,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6357,7 +6363,10 @@ export interface operations {
     acknowledgeAlert: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6390,7 +6399,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlertView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6481,7 +6490,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6497,7 +6506,10 @@ export interface operations {
     resolveAlert: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6530,7 +6542,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlertView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6621,7 +6633,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6637,7 +6649,10 @@ export interface operations {
     listAlertRules: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6669,7 +6684,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6720,7 +6735,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6736,7 +6751,10 @@ export interface operations {
     getAlertRule: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -6773,7 +6791,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6824,7 +6842,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6843,6 +6861,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -6876,7 +6896,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlertRuleView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6977,7 +6997,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6993,7 +7013,10 @@ export interface operations {
     muteAlertRule: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -7026,7 +7049,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlertRuleView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7117,7 +7140,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7133,7 +7156,10 @@ export interface operations {
     getAlertSettings: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -7165,7 +7191,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7216,7 +7242,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7235,6 +7261,8 @@ export interface operations {
             header?: {
                 /** @description The `ETag` that the change is for: with another one the answer is 412. */
                 "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
             };
             path: {
                 /**
@@ -7263,7 +7291,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlertSettingsView"];
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7364,7 +7392,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7380,7 +7408,10 @@ export interface operations {
     replayAlertRule: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
             path: {
                 /**
                  * @description Slug or id of the registry.
@@ -7415,7 +7446,7 @@ export interface operations {
                     "application/jsonl": string;
                 };
             };
-            /** @description `malformed-request`: The request is not valid HTTP. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -7517,7 +7548,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unavailable`: Not available now. */
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
