@@ -70,6 +70,8 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   AlertRuleChanged: ['RegistryCreated'],
   RuleMuted: ['RegistryCreated'],
   AlertSettingsChanged: ['RegistryCreated'],
+  NotificationSecretIssued: ['RegistryCreated'],
+  NotificationSecretRemoved: ['RegistryCreated', 'NotificationSecretIssued'],
   KeyChanged: ['KeyGenerated'],
   KeySuspended: ['KeyGenerated'],
   KeyResumed: ['KeyGenerated', 'KeySuspended'],

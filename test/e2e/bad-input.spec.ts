@@ -151,7 +151,8 @@ describe('a list', () => {
     ['expiresBefore=tomorrow', 400, 'invalid-parameter'],
     ['colour=red', 400, 'unknown-parameter'],
     ['__proto__=x', 400, 'unknown-parameter'],
-    ['unusedSince=2020-01-01T00:00:00Z', 422, 'not-supported'],
+    ['unusedSince=2020-01-01', 400, 'invalid-parameter'],
+    ['unusedSince=2020-01-01T00:00:00Z&asOf=2020-01-01T00:00:00Z', 400, 'invalid-parameter'],
     ['asOf=2020-01-01', 400, 'invalid-parameter'],
     ['asOf=9999-01-01T00:00:00Z', 422, 'as-of-in-future'],
   ])('with ?%s is refused', async (query, status, code) => {

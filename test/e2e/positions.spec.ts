@@ -17,6 +17,7 @@ const APPEND_NOTHING: ReadonlySet<string> = new Set([
   // Appends to the streams of the keys that it finds, of as many registries as they belong to; the check appends nothing.
   'POST /v1/leaks',
   'POST /v1/leaks/check',
+  'POST /v1/registries/{registry}/notifications',
 ]);
 
 const R = '/v1/registries/{registry}';
@@ -65,6 +66,9 @@ const WRITES: Readonly<Record<string, (make: Make) => Promise<Answer>>> = {
   [`PATCH ${R}/members/{user}`]: async (make) =>
     make.call('PATCH', (await make.member()).path, { role: 'auditor' }),
   [`DELETE ${R}/members/{user}`]: async (make) => make.call('DELETE', (await make.member()).path),
+  [`POST ${R}/notifications/secret`]: (make) => make.call('POST', `${make.registry}/notifications/secret`),
+  [`DELETE ${R}/notifications/secret`]: (make) =>
+    make.call('DELETE', `${make.registry}/notifications/secret`),
   [`POST ${R}/keys`]: (make) => make.call('POST', `${make.registry}/keys`, PLAIN),
   [`POST ${R}/keys/revoke`]: async (make) => {
     const name = `bulk-${make.unique()}`;

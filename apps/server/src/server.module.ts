@@ -55,6 +55,7 @@ import { OwnUpstream } from './api/registries/own-upstream.js';
 import { ChangePolicyHandler, RegistryPolicyRoute } from './api/registries/registry-policy.js';
 import { RemoveHostHandler, RemoveHostRoute } from './api/registries/remove-host.js';
 import { ReserveNames } from './api/registries/reserve-names.js';
+import { USAGE_PROVIDERS, USAGE_ROUTES } from './api/usage/routes.js';
 
 const REGISTRIES = [ReserveNames, HostProof, OwnUpstream];
 const COMMAND_HANDLERS = [
@@ -76,6 +77,7 @@ export class ServerModule {
         ...CHANNEL_ROUTES,
         ...LEAK_ROUTES,
         ...ALERT_ROUTES,
+        ...USAGE_ROUTES,
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
@@ -88,6 +90,7 @@ export class ServerModule {
         ...CHANNEL_PROVIDERS,
         ...LEAK_PROVIDERS,
         ...ALERT_PROVIDERS,
+        ...USAGE_PROVIDERS,
         ...COMMAND_HANDLERS,
         ...REGISTRIES,
         KnownUser,

@@ -704,6 +704,130 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/registries/{registry}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What all keys of a registry were used for, with what was refused.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getRegistryUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a key was used for.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getKeyUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/blast-radius": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * For a key that leaked: what it could reach, what it touched, and which keys may be concerned too.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["blastRadius"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/denials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the gate refused: alike refusals of one hour as one, those that began last first.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["listDenials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/notifications/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a secret for the notifications of the registry behind the gate; the one before ends at once.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["issueNotificationSecret"];
+        /**
+         * Take no notifications any more: the secret ends.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        delete: operations["removeNotificationSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take notifications of a registry, with the secret that was made for them.
+         * @description Needs no credentials.
+         */
+        post: operations["takeNotifications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/registries": {
         parameters: {
             query?: never;
@@ -1761,6 +1885,221 @@ export interface components {
             /** @description To be tried out in place of what is laid down; keys keep what they have of their own. */
             settings?: components["schemas"]["TriedSettings"] | null;
         };
+        ActionCountView: {
+            /** @description Requests that the gate let through. */
+            accepted: number;
+            /** @description Of those, answered with an error by the registry behind, or broken off. */
+            failed: number;
+            /** @description Requests that the gate refused. */
+            denied: number;
+        };
+        ActionCountsView: {
+            login?: components["schemas"]["ActionCountView"];
+            catalog?: components["schemas"]["ActionCountView"];
+            pull?: components["schemas"]["ActionCountView"];
+            push?: components["schemas"]["ActionCountView"];
+            delete?: components["schemas"]["ActionCountView"];
+        };
+        UsageCountsView: {
+            /** @description Actions that did not occur are left out. */
+            actions: components["schemas"]["ActionCountsView"];
+            /** @description Bytes that clients sent, of requests that ended in this time. */
+            bytesUp: number;
+            /** @description Bytes that clients were sent. */
+            bytesDown: number;
+        };
+        UsagePointView: {
+            /** @description Actions that did not occur are left out. */
+            actions: components["schemas"]["ActionCountsView"];
+            /** @description Bytes that clients sent, of requests that ended in this time. */
+            bytesUp: number;
+            /** @description Bytes that clients were sent. */
+            bytesDown: number;
+            /** Format: date-time */
+            start: string;
+        };
+        RepositoryTallyView: {
+            pulls: number;
+            pushes: number;
+            /** @description Logins, listings and deletions. */
+            others: number;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            first: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last: string;
+            /** @description null: those beyond a hundred of one day. */
+            name: string | null;
+        };
+        PlaceTallyView: {
+            pulls: number;
+            pushes: number;
+            /** @description Logins, listings and deletions. */
+            others: number;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            first: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last: string;
+            /** @description /24 or /48; null: not known, or beyond a hundred. */
+            network: string | null;
+            /** @description ISO 3166-1 alpha-2. */
+            country: string | null;
+            /** @description Number of the autonomous system. */
+            asn: number | null;
+        };
+        CountryTallyView: {
+            country: string | null;
+            pulls: number;
+            pushes: number;
+            others: number;
+        };
+        ClientTallyView: {
+            /** @description Such as `docker`; null: beyond a hundred of one day. */
+            client: string | null;
+            count: number;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            first: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last: string;
+        };
+        UsageView: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /** @enum {string} */
+            interval: "PT1M" | "PT1H" | "P1D";
+            total: components["schemas"]["UsageCountsView"];
+            /** @description Steps in which nothing was counted are left out. */
+            series: components["schemas"]["UsagePointView"][];
+            /** @description The busiest, of the days that the range touches. */
+            repositories: components["schemas"]["RepositoryTallyView"][];
+            /** @description The busiest, of the days that the range touches. */
+            networks: components["schemas"]["PlaceTallyView"][];
+            /** @description Of the days that the range touches. */
+            countries: components["schemas"]["CountryTallyView"][];
+            /** @description Of the days that the range touches. */
+            clients: components["schemas"]["ClientTallyView"][];
+        };
+        ReachView: {
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: date-time
+             * @description null: it still holds.
+             */
+            until: string | null;
+            /** @description As it was recorded. */
+            status: string;
+            /** @enum {string} */
+            permission: "read" | "read-write" | "read-write-delete";
+            /** @description Empty: every repository of the registry. */
+            repositories: string[];
+            /** @description Empty: from every network. */
+            networks: string[];
+        };
+        TouchedView: {
+            /**
+             * Format: date-time
+             * @description null: the key was not used.
+             */
+            first: string | null;
+            /** Format: date-time */
+            last: string | null;
+            repositories: components["schemas"]["RepositoryTallyView"][];
+            networks: components["schemas"]["PlaceTallyView"][];
+            clients: components["schemas"]["ClientTallyView"][];
+        };
+        PulledSinceView: {
+            /** @description Id of the key that pulled. */
+            key: string;
+            /** @description Repositories that the key in question pushed to. */
+            repositories: string[];
+        };
+        SisterView: {
+            id: string;
+            name: string;
+            status: string;
+            /** @description `creator`: of the same user; `lineage`: rotated from or to; `network`: used from one that this key was used from. */
+            because: string[];
+            /** Format: date-time */
+            lastUsedAt: string | null;
+        };
+        BlastRadiusView: {
+            key: string;
+            /**
+             * Format: date-time
+             * @description Usage of an earlier time is kept no more.
+             */
+            usageSince: string;
+            /** @description What the key could reach in its life; the last holds now. */
+            reach: components["schemas"]["ReachView"][];
+            touched: components["schemas"]["TouchedView"];
+            /** @description Networks of `touched` that are new. */
+            newNetworks: components["schemas"]["PlaceTallyView"][];
+            /** @description Keys that pulled, since the day of its first push, from repositories that this key pushed to. */
+            pulledSince: components["schemas"]["PulledSinceView"][];
+            /** @description Keys that may be in the same hands. */
+            sisters: components["schemas"]["SisterView"][];
+        };
+        DenialView: {
+            /** @enum {string} */
+            reason: "malformed" | "not_a_key" | "unknown" | "wrong_secret" | "wrong_registry" | "revoked" | "expired" | "suspended" | "network_refused" | "not_permitted";
+            /** @description What the gate says to a caller who proved the secret. */
+            message: string;
+            /** @description What to do about it. */
+            remedy: string;
+            /** @description Whether the caller had the secret: else anybody may have caused this. */
+            proven: boolean;
+            /** @description Id of the key; null: none was named, or none of this registry. */
+            key: string | null;
+            /** @enum {string} */
+            action: "login" | "catalog" | "pull" | "push" | "delete";
+            /** @description Of the newest, as the client calls it. */
+            repository: string | null;
+            /** @description /24 or /48. */
+            network: string | null;
+            /** @description ISO 3166-1 alpha-2. */
+            country: string | null;
+            /** @description Number of the autonomous system. */
+            asn: number | null;
+            /** @description Program of the newest, such as `docker`. */
+            client: string;
+            count: number;
+            /** @description Different key ids or secrets that were tried, at least. */
+            credentials: number;
+            /** Format: date-time */
+            first: string;
+            /** Format: date-time */
+            last: string;
+        };
+        DenialPage: {
+            items: components["schemas"]["DenialView"][];
+            next: string | null;
+        };
+        IssuedNotificationSecret: {
+            /** @description For `Authorization: Bearer` of notifications: shown in this answer and never again. */
+            secret: string;
+            /** Format: date-time */
+            issuedAt: string;
+        };
         CreateRegistryBody: {
             /** @description Lower-case letters, digits and single hyphens; never changes. */
             slug: string;
@@ -1959,6 +2298,19 @@ export interface components {
             /** @description What somebody wrote about it; null: nothing, or its author was erased. Only in the answer about one key, and to those who may read its history. */
             reason?: string | null;
         };
+        LastUseView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Truncated to /24 or /48. */
+            network: string | null;
+            /** @description ISO 3166-1 alpha-2. */
+            country: string | null;
+            /** @description Such as `docker`; `other`: not in the list. */
+            client: string | null;
+            repository: string | null;
+            /** @enum {string} */
+            action: "login" | "catalog" | "pull" | "push" | "delete";
+        };
         GeneratedKey: {
             /** @description `drk_` and 16 characters: public, and the user name for `docker login`. */
             id: string;
@@ -2001,6 +2353,8 @@ export interface components {
             revocation: components["schemas"]["RevocationView"] | null;
             /** @description A canary looks like a key and grants nothing: any touch raises an alert. */
             canary: boolean;
+            /** @description null: never, longer ago than usage is kept, or not known of that moment. No part of the version. */
+            lastUsed: components["schemas"]["LastUseView"] | null;
             /** @description Asks for the key itself; `-p <key>` works too. */
             dockerLogin: string;
             /** @description The whole key: shown in this answer and never again. */
@@ -2050,6 +2404,8 @@ export interface components {
             revocation: components["schemas"]["RevocationView"] | null;
             /** @description A canary looks like a key and grants nothing: any touch raises an alert. */
             canary: boolean;
+            /** @description null: never, longer ago than usage is kept, or not known of that moment. No part of the version. */
+            lastUsed: components["schemas"]["LastUseView"] | null;
             /** @description Asks for the key itself; `-p <key>` works too. */
             dockerLogin: string;
         };
@@ -2089,6 +2445,11 @@ export interface components {
             createdBy?: string | null;
             /** Format: date-time */
             expiresBefore?: string | null;
+            /**
+             * Format: date-time
+             * @description Keys that were generated before this moment and have not been used since; of an early moment, see `USAGE_KEPT_DAYS`. Not with `asOf`.
+             */
+            unusedSince?: string | null;
         };
         RevokeKeysBody: {
             /** @description Which keys, as the parameters of the list; at least one. Keys that are revoked already are left out. */
@@ -2239,6 +2600,8 @@ export interface components {
             revocation: components["schemas"]["RevocationView"] | null;
             /** @description A canary looks like a key and grants nothing: any touch raises an alert. */
             canary: boolean;
+            /** @description null: never, longer ago than usage is kept, or not known of that moment. No part of the version. */
+            lastUsed: components["schemas"]["LastUseView"] | null;
             /** @description Asks for the key itself; `-p <key>` works too. */
             dockerLogin: string;
             /** @description The whole key: shown in this answer and never again. */
@@ -2444,7 +2807,7 @@ export interface components {
             status: number;
             detail: string;
             /** @enum {string} */
-            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "report-not-signed" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "too-many-channels" | "key-revoked" | "key-expired" | "key-suspended" | "key-rotating" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "mail-not-configured" | "invitation-void" | "not-supported" | "expiry-in-past" | "as-of-in-future" | "policy-violated" | "idempotency-key-reused" | "too-many-requests" | "too-many-replays" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
+            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "report-not-signed" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "too-many-channels" | "key-revoked" | "key-expired" | "key-suspended" | "key-rotating" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "mail-not-configured" | "invitation-void" | "not-supported" | "expiry-in-past" | "usage-not-kept" | "as-of-in-future" | "policy-violated" | "idempotency-key-reused" | "too-many-requests" | "too-many-replays" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
             requestId: string;
             /** @description With `host-not-proven`: the DNS record that proves the host. */
             record?: {
@@ -7561,6 +7924,844 @@ export interface operations {
             };
         };
     };
+    getRegistryUsage: {
+        parameters: {
+            query?: {
+                /** @description From the step that this lies in; by default an hour, a day or thirty days before `to`. */
+                from?: string;
+                /** @description Up to and without this moment; by default now. */
+                to?: string;
+                /** @description Length of a step: `PT1M` (kept for 48 hours), `PT1H` (100 days; the default) or `P1D`. */
+                interval?: "PT1M" | "PT1H" | "P1D";
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What all keys of a registry were used for, with what was refused. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `usage-not-kept`: Not kept any more. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getKeyUsage: {
+        parameters: {
+            query?: {
+                /** @description From the step that this lies in; by default an hour, a day or thirty days before `to`. */
+                from?: string;
+                /** @description Up to and without this moment; by default now. */
+                to?: string;
+                /** @description Length of a step: `PT1M` (kept for 48 hours), `PT1H` (100 days; the default) or `P1D`. */
+                interval?: "PT1M" | "PT1H" | "P1D";
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a key was used for. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `usage-not-kept`: Not kept any more. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    blastRadius: {
+        parameters: {
+            query?: {
+                /** @description A network counts as new when it was first seen so long ago at most; by default P7D. */
+                newWithin?: string;
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For a key that leaked: what it could reach, what it touched, and which keys may be concerned too. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlastRadiusView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDenials: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description Refusals of this key alone. */
+                key?: string;
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the gate refused: alike refusals of one hour as one, those that began last first. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DenialPage"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issueNotificationSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Make a secret for the notifications of the registry behind the gate; the one before ends at once. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedNotificationSecret"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeNotificationSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Take no notifications any more: the secret ends. */
+            204: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeNotifications: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Events with `id`, `action`, `target`, `request` and `actor.name`. Those whose actor is no key of this registry do not count. */
+                    events: {
+                        [key: string]: unknown;
+                    }[];
+                } & {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Take notifications of a registry, with the secret that was made for them. */
+            204: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listRegistries: {
         parameters: {
             query?: {
@@ -9383,7 +10584,7 @@ export interface operations {
                 expiresBefore?: string;
                 /** @description Oldest first is `createdAt`; the default is newest first. */
                 sort?: "createdAt" | "-createdAt" | "name" | "-name";
-                /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
+                /** @description Keys that were generated before this moment and have not been used since; of an early moment, see `USAGE_KEPT_DAYS`. Not with `asOf`. */
                 unusedSince?: string;
             };
             header?: {
@@ -9452,7 +10653,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not-supported`: Not supported yet. `as-of-in-future`: The moment has not come. */
+            /** @description `as-of-in-future`: The moment has not come. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];

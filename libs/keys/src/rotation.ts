@@ -75,6 +75,6 @@ export function successorOf(
 ): KeyGenerated['data'] {
   const { name, description, labels, permission, repositories, networks, expectedCountries } = old;
   const { registry, createdBy, canary } = generated;
-  const rights = { permission, repositories, networks, expectedCountries };
-  return { name, description, labels, ...rights, registry, createdBy, canary, ...born };
+  const traits = { name, description, labels, permission, repositories, networks, expectedCountries };
+  return { ...traits, registry, createdBy, canary, ...born };
 }

@@ -40,8 +40,7 @@ export interface Message {
 /** Fields of facts that may leave the house. No hash, no ciphertext, no reason that somebody wrote. */
 const SHOWN = [
   'permission', 'expiresAt', 'rotateBy', 'step', 'successor', 'graceEndsAt', 'cause', 'source', 'proven', 'rule', 'severity',
-  'alert', 'title', 'where', 'seen', 'usual', 'count', 'since', 'outcome', 'total', 'list',
-  'error', 'nextAttemptAt',
+  'error', 'nextAttemptAt', 'alert', 'title', 'where', 'seen', 'usual', 'count', 'since', 'outcome', 'total', 'list',
 ]; // prettier-ignore
 
 /** The words for something that happened, and the payload of a webhook. */

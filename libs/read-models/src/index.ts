@@ -15,6 +15,7 @@ export {
   unprovenRevocations,
   type KeyRow,
 } from './key-table.js';
+export { keyReaches, relatedKeys, type KeyReach } from './key-versions.js';
 export { countLivingKeys, livingKeys } from './living-keys.js';
 export {
   allMembers,
@@ -24,7 +25,6 @@ export {
   ownersOf,
   type MemberRow,
 } from './member-table.js';
-export { modelStatus, type ModelStatus } from './model-status.js';
 export {
   countDeliveries,
   dueDeliveries,
@@ -36,6 +36,10 @@ export {
   type DeliveryRow,
 } from './notification-rows.js';
 export { notificationTable } from './notification-table.js';
+export { DENIALS_OF_REGISTRY_KEPT, listDenials, type DenialRow } from './denials.js';
+export { lastUses, type LastUse } from './last-uses.js';
+export { modelStatus, type ModelStatus } from './model-status.js';
+export { notificationSecretHash } from './notification-secrets.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';
 export {
@@ -73,3 +77,13 @@ export {
   serverModelFile,
 } from './server-models.js';
 export { NothingToVerify, verifyModels, type Drift, type Verification } from './verify.js';
+export * from './usage-reads.js';
+export {
+  forgetUsage,
+  HOURS_KEPT,
+  MINUTE_MS,
+  MINUTES_KEPT,
+  USAGE_STEPS,
+  usageKeptFrom,
+  usageWholeFrom,
+} from './usage-table.js';

@@ -82,6 +82,8 @@ function change(database: Database, id: string, { type, data }: RegistryFact): v
     case 'MemberRemoved':
     case 'ChannelConfigured':
     case 'ChannelRemoved':
+    case 'NotificationSecretIssued':
+    case 'NotificationSecretRemoved':
       // In tables of their own, which a gate does not keep.
       return;
   }

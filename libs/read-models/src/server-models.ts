@@ -4,11 +4,13 @@ import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
 import { notificationTable } from './notification-table.js';
+import { notificationSecretTable } from './notification-secrets.js';
 import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
 import { reservationTable } from './reservation-table.js';
 import { registryTable } from './registry-table.js';
 import { rotationTable } from './rotation-table.js';
+import { usageTable } from './usage-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
 export const SERVER_PROJECTIONS: readonly Projection[] = [
@@ -21,6 +23,8 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   grantTable,
   notificationTable,
   alertTable,
+  notificationSecretTable,
+  usageTable,
 ];
 
 /** Read-model files are told apart by what they hold. */
@@ -36,8 +40,10 @@ export const API_PROJECTIONS: readonly Projection[] = [
   reminderTable,
   rotationTable,
   notificationTable,
-  alertTable,
   reservationTable,
+  alertTable,
+  notificationSecretTable,
+  usageTable,
 ];
 
 export function apiModelFile(dataDir: string): string {

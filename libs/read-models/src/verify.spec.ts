@@ -59,15 +59,21 @@ describe('verify', () => {
     expect(tables.map(({ table, rows }) => [table, rows])).toEqual([
       ['channels', 0],
       ['deliveries', 0],
+      ['denials', 0],
       ['grants', KEYS],
       ['key_history', KEYS / 4],
       ['keys', KEYS],
+      ['last_uses', 0],
+      ['notification_secrets', 0],
       ['registries', 0],
       ['registry_hosts', 0],
       ['registry_members', 0],
       ['reminder_keys', (KEYS * 3) / 4],
       ['reminder_rules', 0],
       ['reservations', 0],
+      ['usage_clock', 0],
+      ['usage_counts', 0],
+      ['usage_tops', 0],
     ]);
     expect(tables.every(({ sha256, replayed }) => sha256 === replayed)).toBe(true);
   });

@@ -223,6 +223,23 @@ export const registryFacts = describeFacts([registries], {
       },
     },
   },
+  NotificationSecretIssued: {
+    description:
+      'The registry behind the gate may send notifications with a new secret; the one before, if any, ended.',
+    fields: {
+      at: ['time', 'When it was made.'],
+      secretHash: ['text', 'SHA-256 of the secret, in hexadecimal.'],
+    },
+    example: {
+      at: '2026-02-03T14:55:00.000Z',
+      secretHash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    },
+  },
+  NotificationSecretRemoved: {
+    description: 'Notifications are taken no more: their secret ended.',
+    fields: { at: ['time', 'When it was removed.'] },
+    example: { at: '2026-02-03T14:58:00.000Z' },
+  },
 });
 
 /** What it says about names: one stream a name, so that the store itself keeps names unique. */

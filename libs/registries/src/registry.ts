@@ -41,6 +41,12 @@ export type MemberRoleChanged = Fact<
   { readonly at: string; readonly user: string; readonly role: Role }
 >;
 export type MemberRemoved = Fact<'MemberRemoved', { readonly at: string; readonly user: string }>;
+/** A secret for notifications was made, and the one before ended; `secretHash` is SHA-256 in hex. */
+export type NotificationSecretIssued = Fact<
+  'NotificationSecretIssued',
+  { readonly at: string; readonly secretHash: string }
+>;
+export type NotificationSecretRemoved = Fact<'NotificationSecretRemoved', { readonly at: string }>;
 export type RegistryFact =
   | RegistryCreated
   | HostAdded
@@ -54,6 +60,8 @@ export type RegistryFact =
   | MemberRemoved
   | ChannelConfigured
   | ChannelRemoved
+  | NotificationSecretIssued
+  | NotificationSecretRemoved
   | AlertingFact;
 
 /** A member of a registry, and since when. */
@@ -78,6 +86,8 @@ export type RegistryState =
       /** By id, in the order in which they were added. */
       readonly channels: ReadonlyMap<string, Channel>;
       readonly alerting: Alerting;
+      /** Whether notifications are taken: there is a secret for them. */
+      readonly takesNotifications: boolean;
       readonly createdAt: string;
       readonly createdBy: string;
     };
@@ -121,6 +131,10 @@ export const registries: StreamKind<RegistryState, RegistryFact> = {
       case 'RuleMuted':
       case 'AlertSettingsChanged':
         return { ...state, alerting: alertingAfter(state.alerting, fact) };
+      case 'NotificationSecretIssued':
+        return { ...state, takesNotifications: true };
+      case 'NotificationSecretRemoved':
+        return { ...state, takesNotifications: false };
       default:
         return unknownFact(fact, state);
     }
@@ -136,8 +150,8 @@ export function existing(state: RegistryState): Exclude<RegistryState, { status:
 function created({ data: { at, slug, name, plan, createdBy } }: RegistryCreated): RegistryState {
   const none = { hosts: [], upstream: null, policy: DEFAULT_POLICY, members: new Map<string, Member>() };
   const channels = new Map<string, Channel>();
-  const alerting = NO_ALERTING;
-  return { status: 'active', slug, name, plan, ...none, channels, alerting, createdAt: at, createdBy };
+  const more = { channels, alerting: NO_ALERTING, takesNotifications: false };
+  return { status: 'active', slug, name, plan, ...none, ...more, createdAt: at, createdBy };
 }
 
 function membersAfter(

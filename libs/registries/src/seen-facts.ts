@@ -17,6 +17,8 @@ const SEEN_IN: Readonly<Record<RegistryFact['type'], readonly ('registry' | 'pol
   AlertRuleChanged: [],
   RuleMuted: [],
   AlertSettingsChanged: [],
+  NotificationSecretIssued: [],
+  NotificationSecretRemoved: [],
 };
 
 interface AnyFact {

@@ -1,7 +1,7 @@
 import { LaterRelease } from '#libs/event-store';
 import type { QueuePlace } from '#libs/jobs';
 import { Outgoing } from '#libs/outgoing';
-import { alertStateFile } from '#libs/read-models';
+import { alertStateFile, usageWholeFrom } from '#libs/read-models';
 import { connectRedisForQueues } from '#libs/redis';
 import { subjectKeysAtFirstUse } from '../open-subject-keys.js';
 import type { Core } from '../start-core.js';
@@ -40,7 +40,8 @@ export function startWorker(core: Core): void {
   const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
   const releaseReservations = new ReleaseReservations(eventLog, readModels, log);
   const { logId } = installation;
-  const models = { file: readModels.database.file, logId, log: eventLog, projections };
+  const agedBefore = () => usageWholeFrom(core.settings.usageKeptDays, Date.now());
+  const models = { file: readModels.database.file, logId, log: eventLog, projections, agedBefore };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
   closers.add('verify-projections', () => verifyProjections.close());
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
@@ -57,6 +58,20 @@ export function startWorker(core: Core): void {
   );
   reconciler.start();
   closers.add('reconciler', () => reconciler.stop());
+}
+
+function rotateKeysOf(core: Core, queue: QueuePlace): RotateKeys {
+  const { eventLog, readModels, membership, settings, log, closers } = core;
+  const requests = new Outgoing(settings.allowPrivateTargets, { timeoutMs: REQUEST_TIMEOUT_MS });
+  const deliver = new DeliverSecret(requests, settings.rotationFilesDir);
+  const subjectKeys = subjectKeysAtFirstUse(core);
+  const rotateKeys = new RotateKeys(
+    { log: eventLog, readModels, membership, subjectKeys, deliver },
+    queue,
+    log,
+  );
+  closers.add('rotate-keys', () => rotateKeys.close());
+  return rotateKeys;
 }
 
 /** It opens its state beside; a process that cannot raise alerts any more ends, and another start goes on. */
@@ -89,20 +104,6 @@ function raiseAlerts({
     () => running?.waiting ?? 0,
   );
   closers.add('raise-alerts', async () => (await started.catch(() => undefined))?.close());
-}
-
-function rotateKeysOf(core: Core, queue: QueuePlace): RotateKeys {
-  const { eventLog, readModels, membership, settings, log, closers } = core;
-  const requests = new Outgoing(settings.allowPrivateTargets, { timeoutMs: REQUEST_TIMEOUT_MS });
-  const deliver = new DeliverSecret(requests, settings.rotationFilesDir);
-  const subjectKeys = subjectKeysAtFirstUse(core);
-  const rotateKeys = new RotateKeys(
-    { log: eventLog, readModels, membership, subjectKeys, deliver },
-    queue,
-    log,
-  );
-  closers.add('rotate-keys', () => rotateKeys.close());
-  return rotateKeys;
 }
 
 function deliverNotifications(core: Core, queue: QueuePlace): DeliverNotifications {

@@ -34,6 +34,8 @@ const REGISTRY_RIGHTS: Readonly<Record<string, Right>> = {
   AlertRuleChanged: 'see',
   RuleMuted: 'see',
   AlertSettingsChanged: 'see',
+  NotificationSecretIssued: 'see',
+  NotificationSecretRemoved: 'see',
 } satisfies Record<RegistryFact['type'], Right>;
 
 /** What a fact needs to be seen. */

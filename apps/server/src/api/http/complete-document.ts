@@ -28,6 +28,7 @@ const TAGS: Readonly<Record<string, string>> = {
   channels: 'Where a registry is told what happens to its keys, and what became of each message.',
   alerts: 'What the rules found in the use of keys, who looks after it, and what is laid down for the rules.',
   leaks: 'Reports of leaked keys, and a check of a text.',
+  usage: 'What keys are used for, what was refused, and where that is told from.',
   changes: 'What has happened since a position, of what the caller may see: to poll, or as a stream.',
   'audit log': 'Signed proofs of what happened.',
 };

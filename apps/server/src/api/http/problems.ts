@@ -95,6 +95,7 @@ export const PROBLEMS = {
   'invitation-void': kind(422, 'The invitation does not hold', 'Ask an administrator for a new one.'),
   'not-supported': kind(422, 'Not supported yet', 'Leave the field out: it could not be enforced.'),
   'expiry-in-past': kind(422, 'The expiry is in the past', 'Choose a time in the future.'),
+  'usage-not-kept': kind(422, 'Not kept any more', 'Ask for longer steps, or for a later time.'),
   'as-of-in-future': kind(422, 'The moment has not come', 'Ask for a moment that has passed.'),
   'policy-violated': kind(
     422,

@@ -7,7 +7,8 @@ import {
   type Permission,
   type ShownStatus,
 } from '#libs/keys';
-import type { KeyRow, RegistryRow } from '#libs/read-models';
+import type { KeyRow, LastUse, RegistryRow } from '#libs/read-models';
+import { USAGE_ACTIONS, type UsageAction } from '#libs/usage';
 import { RevocationView } from './revocation-reasons.js';
 
 /** As they are shown, the strongest last: a suspended key whose time is over is expired. */
@@ -26,6 +27,19 @@ type KeyFacts = Omit<KeyRow, 'born' | 'revision'>;
 export class LineageView {
   @ApiProperty({ type: 'string', nullable: true }) predecessor: string | null;
   @ApiProperty({ type: 'string', nullable: true }) successor: string | null;
+}
+
+/** When, from where and for what a key was used last. */
+export class LastUseView implements LastUse {
+  @ApiProperty({ format: 'date-time' }) at: string;
+  @ApiProperty({ type: 'string', nullable: true, description: 'Truncated to /24 or /48.' })
+  network: string | null;
+  @ApiProperty({ type: 'string', nullable: true, description: 'ISO 3166-1 alpha-2.' })
+  country: string | null;
+  @ApiProperty({ type: 'string', nullable: true, description: 'Such as `docker`; `other`: not in the list.' })
+  client: string | null;
+  @ApiProperty({ type: 'string', nullable: true }) repository: string | null;
+  @ApiProperty({ enum: USAGE_ACTIONS }) action: UsageAction;
 }
 
 /** A key as the API shows it. Its secret is not part of it. */
@@ -73,6 +87,13 @@ export class KeyView {
   @ApiProperty({ type: RevocationView, nullable: true }) revocation: RevocationView | null;
   @ApiProperty({ description: 'A canary looks like a key and grants nothing: any touch raises an alert.' })
   canary: boolean;
+  @ApiProperty({
+    type: LastUseView,
+    nullable: true,
+    description:
+      'null: never, longer ago than usage is kept, or not known of that moment. No part of the version.',
+  })
+  lastUsed: LastUseView | null;
   @ApiProperty({ description: 'Asks for the key itself; `-p <key>` works too.' }) dockerLogin: string;
 }
 
@@ -82,6 +103,7 @@ export function keyView(
   { policy }: Pick<RegistryRow, 'policy'>,
   dockerHost: string,
   now: string,
+  lastUsed: LastUse | null = null,
 ): KeyView {
   const { id, name, permission, registry, description, labels, createdAt, createdBy, expiresAt, revokedAt } =
     key;
@@ -110,6 +132,7 @@ export function keyView(
     revokedAt: isUnrecorded ? graceEndsAt : revokedAt,
     revocation: isUnrecorded ? { cause: 'rotated' } : key.revocation && { cause: key.revocation.cause },
     canary: key.canary,
+    lastUsed,
     dockerLogin: `docker login -u ${id} ${dockerHost}`,
   };
 }
