@@ -95,6 +95,7 @@ function rowOf(id: string, state: ExistingKey): Omit<KeyRow, 'born'> {
     expiredAt: _at,
     proven: _proof,
     leak: _leak,
+    schedule: _schedule,
     reminders: _said,
     snoozedUntil: _until,
     ...now

@@ -119,6 +119,7 @@ describe('the tables of keys and grants', () => {
           reminders: _said,
           snoozedUntil: _until,
           leak: _leak,
+          schedule: _schedule,
           ...now
         } = state;
         expect(findKey(database, registry, id)).toEqual({
@@ -128,7 +129,7 @@ describe('the tables of keys and grants', () => {
         const { status, permission, expiresAt, revokedAt, repositories, networks, rotation } = now;
         expect(grantOf(id)).toEqual({
           id, registry, secretHash: data.secretHash, createdAt: at(0), status, permission, expiresAt, revokedAt,
-          repositories, networks, graceEndsAt: rotation?.graceEndsAt ?? null,
+          repositories, networks, graceEndsAt: rotation?.graceEndsAt ?? null, canary: false,
         }); // prettier-ignore
       }),
       { numRuns: 300 },

@@ -57,6 +57,8 @@ describe('verify', () => {
     expect(position).toBe(models.position);
     expect(events).toBe(1_500);
     expect(tables.map(({ table, rows }) => [table, rows])).toEqual([
+      ['alert_configurations', 0],
+      ['alerts', 0],
       ['channels', 0],
       ['deliveries', 0],
       ['denials', 0],
@@ -71,6 +73,7 @@ describe('verify', () => {
       ['reminder_keys', (KEYS * 3) / 4],
       ['reminder_rules', 0],
       ['reservations', 0],
+      ['rotation_schedules', 0],
       ['usage_clock', 0],
       ['usage_counts', 0],
       ['usage_tops', 0],

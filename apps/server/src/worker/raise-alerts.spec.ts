@@ -81,7 +81,7 @@ function denied(id: string, key: string, more: Partial<UsageFact['data']> = {}):
     at, registry: id, key, reason: 'revoked', proven: true, denied: null, action: 'pull', repository: 'a', ...FAR,
     client: 'skopeo', count: 1, credentials: 1, first: at, last: at, applied: '1', ...more,
   } as const; // prettier-ignore
-  return { type: 'KeyUseDenied', data } as UsageFact;
+  return { type: 'KeyUseDenied', data };
 }
 
 function pushed(id: string, key: string, time: number, place: typeof HOME, pushes = 5): UsageFact {
@@ -186,7 +186,7 @@ describe('a replay', () => {
       fixture.key({ registry: id }),
       fixture.key({ registry: id, canary: true }),
     ]);
-    const [declared, plain, canary] = keys as [string, string, string];
+    const [declared, plain, canary] = keys;
     const facts: UsageFact[] = [];
     for (let day = 6; day >= 1; day--)
       for (const key of [declared, plain]) facts.push(pushed(id, key, now - day * DAY_MS, HOME));
