@@ -130,7 +130,7 @@ describe('the tables of keys and grants', () => {
         const { status, permission, expiresAt, revokedAt, repositories, networks, rotation } = now;
         expect(grantOf(id)).toEqual({
           id, registry, secretHash: data.secretHash, createdAt: at(0), status, permission, expiresAt, revokedAt,
-          repositories, networks, graceEndsAt: rotation?.graceEndsAt ?? null,
+          repositories, networks, graceEndsAt: rotation?.graceEndsAt ?? null, canary: false,
         }); // prettier-ignore
       }),
       { numRuns: 300 },

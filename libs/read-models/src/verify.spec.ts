@@ -57,6 +57,8 @@ describe('verify', () => {
     expect(position).toBe(models.position);
     expect(events).toBe(1_500);
     expect(tables.map(({ table, rows }) => [table, rows])).toEqual([
+      ['alert_configurations', 0],
+      ['alerts', 0],
       ['channels', 0],
       ['deliveries', 0],
       ['denials', 0],
