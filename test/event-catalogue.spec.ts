@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { AccessModel } from '#libs/access';
-import { alerts } from '#libs/alerts';
+import { alerts, digests } from '#libs/alerts';
 import { catalogue, eventsPage } from '#libs/catalogue';
 import { installation } from '#libs/event-store';
 import { administrators, users } from '#libs/identity';
@@ -50,6 +50,7 @@ const kinds = Object.fromEntries(
     usage,
     deliveries,
     alerts,
+    digests,
   ].map((kind) => [kind.category, kind]),
 ) as unknown as Record<string, StreamKind<unknown, Fact>>;
 /** What has to have happened in the stream so that a fact of this type changes anything. */
@@ -66,6 +67,11 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   MemberRemoved: ['RegistryCreated', 'MemberAdded'],
   ChannelConfigured: ['RegistryCreated'],
   ChannelRemoved: ['RegistryCreated', 'ChannelConfigured'],
+  AlertRuleChanged: ['RegistryCreated'],
+  RuleMuted: ['RegistryCreated'],
+  AlertSettingsChanged: ['RegistryCreated'],
+  NotificationSecretIssued: ['RegistryCreated'],
+  NotificationSecretRemoved: ['RegistryCreated', 'NotificationSecretIssued'],
   KeyChanged: ['KeyGenerated'],
   KeySuspended: ['KeyGenerated'],
   KeyResumed: ['KeyGenerated', 'KeySuspended'],

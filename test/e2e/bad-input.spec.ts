@@ -60,7 +60,7 @@ describe('generating a key with', () => {
     ['a network that is none', { ...GOOD, networks: ['10.0.0.0/33'] }, 400, 'invalid-request'],
     ['one network twice', { ...GOOD, networks: ['10.0.0.0/8', '10.1.0.0/8'] }, 400, 'invalid-request'],
     ['101 repositories', { ...GOOD, repositories: Array(101).fill('a') }, 400, 'invalid-request'],
-    ['expected countries', { ...GOOD, expectedCountries: ['DE'] }, 422, 'not-supported'],
+    ['no country', { ...GOOD, expectedCountries: ['Germany'] }, 400, 'invalid-request'],
     ['a prototype', '{"name":"x","permission":"read","__proto__":{"a":1}}', 400, 'malformed-json'],
     [
       'labels with a prototype',
@@ -151,7 +151,8 @@ describe('a list', () => {
     ['expiresBefore=tomorrow', 400, 'invalid-parameter'],
     ['colour=red', 400, 'unknown-parameter'],
     ['__proto__=x', 400, 'unknown-parameter'],
-    ['unusedSince=2020-01-01T00:00:00Z', 422, 'not-supported'],
+    ['unusedSince=2020-01-01', 400, 'invalid-parameter'],
+    ['unusedSince=2020-01-01T00:00:00Z&asOf=2020-01-01T00:00:00Z', 400, 'invalid-parameter'],
     ['asOf=2020-01-01', 400, 'invalid-parameter'],
     ['asOf=9999-01-01T00:00:00Z', 422, 'as-of-in-future'],
   ])('with ?%s is refused', async (query, status, code) => {

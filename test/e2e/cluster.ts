@@ -16,6 +16,8 @@ export class ClusterNode {
     private readonly installation: Installation,
     readonly store: Relay,
     readonly redis: Relay,
+    /** Of the store, through the node's own way. */
+    readonly eventStoreUrl: string,
   ) {}
 
   /** Starts the process, again on the same data directory after it ended. A second one beside it needs another node. */
@@ -58,16 +60,17 @@ export class Cluster {
   async node(roles: string, settings: Readonly<Record<string, string>> = {}): Promise<ClusterNode> {
     const store = await Relay.to(this.store.port);
     const redis = await Relay.to(this.redisSocket);
+    const eventStoreUrl = this.store.connectionString.replace(`:${this.store.port}`, `:${store.port}`);
     const installation = new Installation({
       ROLES: roles,
-      EVENTSTORE_URL: this.store.connectionString.replace(`:${this.store.port}`, `:${store.port}`),
+      EVENTSTORE_URL: eventStoreUrl,
       REDIS_URL: `redis://127.0.0.1:${redis.port}`,
       REGISTRY_UPSTREAM: 'none',
       BOOTSTRAP_ADMIN_TOKEN: this.token,
       BOOTSTRAP_ADMIN_PASSWORD: 'the same on every node',
       ...settings,
     });
-    const node = new ClusterNode(installation, store, redis);
+    const node = new ClusterNode(installation, store, redis, eventStoreUrl);
     this.nodes.push(node);
     return node;
   }

@@ -1,113 +1,110 @@
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { SMTPServer } from 'smtp-server';
-import { connectRedis } from '#libs/redis';
-import { Api, bodyOf } from './api.js';
-import { Cluster, type ClusterNode } from './cluster.js';
-import { eventually } from './server-process.js';
+import { bodyOf } from './api.js';
+import { exchange, type Answer } from './http-exchange.js';
+import { eventually, Installation, type ServerProcess } from './server-process.js';
 
-interface Listed {
-  readonly items: readonly { readonly status: string; readonly attempts: number }[];
+interface UsageAnswer {
+  readonly total: object;
+  readonly series: readonly object[];
+  readonly repositories: readonly object[];
+  readonly networks: readonly object[];
+  readonly clients: readonly object[];
 }
 
-const CHANNELS = '/v1/registries/myapp/channels';
-const mails: string[] = [];
-const mailServer = new SMTPServer({
-  disabledCommands: ['STARTTLS', 'AUTH'],
-  disableReverseLookup: true,
-  onData: (stream, _session, callback) => {
-    stream.once('end', () => callback());
-    void text(stream).then((mail) => mails.push(mail));
-  },
-});
-/** Requests that wait for their answer, by the id of their delivery. */
-const held: { id: string; response: ServerResponse }[] = [];
-const hook = createServer((request, response) => {
-  held.push({ id: String(request.headers['webhook-id']), response });
-});
-let cluster: Cluster;
-let settings: Record<string, string>;
-let api: Api;
+const R = '/v1/registries/myapp';
+const V2_EVENTS = 'application/vnd.docker.distribution.events.v2+json';
+
+const installation = new Installation({ REGISTRY_UPSTREAM: 'none' });
+let server: ServerProcess;
 
 beforeAll(async () => {
-  const mailPort = mailServer.listen(0, '127.0.0.1');
-  hook.listen(0, '127.0.0.1');
-  await Promise.all([once(mailPort, 'listening'), once(hook, 'listening')]);
-  settings = {
-    MASTER_KEY: randomBytes(32).toString('base64'),
-    SMTP_URL: `smtp://127.0.0.1:${(mailPort.address() as AddressInfo).port}`,
-    MAIL_FROM: 'keys@registry.example.com',
-    ALLOW_PRIVATE_TARGETS: 'true',
-  };
-  cluster = await Cluster.start();
-  const node = await cluster.node('api', settings);
-  await node.start();
-  api = new Api(node.server.apiPort, cluster.token, 0);
-}, 60_000);
-afterAll(async () => {
-  await cluster.remove();
-  hook.closeAllConnections();
-  hook.close();
-  await new Promise((closed) => mailServer.close(() => closed(undefined)));
-}, 30_000);
+  server = await installation.start();
+  await server.api.createRegistry('second');
+}, 40_000);
+afterAll(() => installation.remove(), 20_000);
 
-async function worker(more: Record<string, string> = {}): Promise<ClusterNode> {
-  const node = await cluster.node('worker', { ...settings, ...more });
-  await node.start();
-  return node;
-}
-
-describe('a worker without an API', () => {
-  it('makes an attempt again that a worker died in, under the same id, although Redis forgot it', async () => {
-    const url = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`;
-    const body = { kind: 'webhook', name: 'On-call', url, events: ['key.revoked'] };
-    const { id } = bodyOf<{ id: string }>(await api.call(CHANNELS, { body }), 201);
-    const first = await worker();
-    await api.revoke((await api.generateKey()).id);
-    await eventually('the first attempt', 20_000, () => held.length === 1);
-    await first.server.stop('SIGKILL');
-    const redis = connectRedis(`redis://127.0.0.1:${first.redis.port}`);
-    await redis.flushall();
-    redis.disconnect();
-    const second = await worker();
-    await eventually('the second attempt', 20_000, () => held.length === 2);
-    expect(held[0]!.id).toBe(held[1]!.id);
-    held[1]!.response.writeHead(204).end();
-    const deliveries = await eventually('the outcome', 20_000, async () => {
-      const { items } = await api.get<Listed>(`${CHANNELS}/${id}/deliveries`);
-      return items[0]?.status === 'delivered' && items;
+describe('notifications of a registry', () => {
+  const event = (actor: string, changes: object = {}) => ({
+    id: randomUUID(),
+    timestamp: new Date().toISOString(),
+    action: 'push',
+    target: {
+      repository: 'myapp/team/told',
+      digest: `sha256:${'0'.repeat(64)}`,
+      size: 700,
+      length: 700,
+      tag: 'v1',
+    },
+    request: {
+      addr: '192.0.2.7:45678',
+      host: 'registry',
+      method: 'PUT',
+      useragent: 'docker/27.1.1 go/go1.21',
+    },
+    actor: { name: actor },
+    source: { addr: 'registry:5000', instanceID: randomUUID() },
+    ...changes,
+  });
+  const send = (secret: string, events: unknown, registry = 'myapp', type = V2_EVENTS): Promise<Answer> =>
+    exchange(server.apiPort, {
+      path: `/v1/registries/${registry}/notifications`,
+      headers: { authorization: `Bearer ${secret}`, 'content-type': type },
+      body: { events },
     });
-    expect(deliveries).toMatchObject([{ attempts: 1 }]);
-    await second.server.stop();
-  }, 90_000);
+  const issue = async (registry = 'myapp') => {
+    const path = `/v1/registries/${registry}/notifications/secret`;
+    return bodyOf<{ secret: string }>(await server.api.call(path, { method: 'POST' }), 200).secret;
+  };
 
-  it('sends mail through the mail server of its settings', async () => {
-    const mailing = await worker();
-    const body = { kind: 'email', name: 'Team', address: 'team@example.com' };
-    const { id } = bodyOf<{ id: string }>(await api.call(CHANNELS, { body }), 201);
-    bodyOf(await api.call(`${CHANNELS}/${id}/test`, { method: 'POST' }), 201);
-    await eventually('the mail', 20_000, () => mails.length === 1);
-    expect(mails[0]).toMatch(/^To: team@example\.com\r$/m);
-    expect(mails[0]).toMatch(/^Subject: Test of a notification channel in registry myapp \(myapp\)\r$/m);
-    await mailing.server.stop();
-  }, 60_000);
+  it('count for the key that is their actor, once however often they are sent', async () => {
+    const secret = await issue();
+    const key = await server.api.generateKey();
+    const foreign = await server.api.generateKey({}, 'second');
+    const told = event(key.id);
+    const head = event(key.id, { action: 'pull', request: { ...told.request, method: 'HEAD' } });
+    const events = [told, told, head, event(foreign.id), event(''), { id: 1 }, null];
+    expect((await send(secret, events)).status).toBe(204);
+    expect((await send(secret, [told], 'myapp', 'application/json')).status).toBe(204);
+    const usage = await eventually('the notification', 2_500, async () => {
+      const answer = await server.api.get<UsageAnswer>(`${R}/keys/${key.id}/usage?interval=PT1M`);
+      return answer.series.length > 0 && answer;
+    });
+    expect(usage.total).toMatchObject({ actions: { push: { accepted: 1 } }, bytesUp: 700, bytesDown: 0 });
+    expect(usage.repositories).toMatchObject([{ name: 'team/told', pushes: 1 }]);
+    expect(usage.networks).toMatchObject([{ network: '192.0.2.0/24' }]);
+    expect(usage.clients).toMatchObject([{ client: 'docker', count: 1 }]);
+    expect((await server.api.get<{ lastUsed: object }>(`${R}/keys/${key.id}`)).lastUsed).toMatchObject({
+      network: '192.0.2.0/24',
+      repository: 'team/told',
+    });
+    const others = await server.api.get<UsageAnswer>('/v1/registries/second/usage');
+    expect(others.series).toEqual([]);
+  });
 
-  it('delivers nothing without the master key, loses nothing, and goes on with it', async () => {
-    const without = await worker({ MASTER_KEY: '' });
-    const body = { kind: 'email', name: 'Team', address: 'late@example.com' };
-    const { id } = bodyOf<{ id: string }>(await api.call(CHANNELS, { body }), 201);
-    bodyOf(await api.call(`${CHANNELS}/${id}/test`, { method: 'POST' }), 201);
-    await eventually('a failed job', 60_000, () =>
-      /deliver-notifications.*the master key is missing/.test(without.server.output),
-    );
-    const { items } = await api.get<Listed>(`${CHANNELS}/${id}/deliveries`);
-    expect(items).toMatchObject([{ status: 'pending', attempts: 0 }]);
-    await without.server.stop();
-    await worker();
-    await eventually('the mail', 60_000, () => mails.some((mail) => mail.includes('late@example.com')));
-  }, 180_000);
+  it('are refused alike with a wrong secret, at a registry without one and at one that is not there', async () => {
+    const secret = await issue();
+    const answers = [
+      await send(`${secret}x`, []),
+      await send(secret, [], 'second'),
+      await send(secret, [], 'nobody'),
+      await exchange(server.apiPort, { path: `${R}/notifications`, body: { events: [] } }),
+    ];
+    const texts = answers.map(({ status, text }) => {
+      const { requestId: _, ...problem } = JSON.parse(text) as Record<string, unknown>;
+      return { status, problem };
+    });
+    expect(texts).toEqual(texts.map(() => texts[0]));
+    expect(texts[0]).toMatchObject({ status: 401, problem: { code: 'not-authenticated' } });
+    expect((await send(secret, 'all')).status).toBe(400);
+    expect((await send(secret, [])).status).toBe(204);
+  });
+
+  it('are taken with the newest secret alone, and with none once it is removed', async () => {
+    const [first, second] = [await issue(), await issue()];
+    expect((await send(first, [])).status).toBe(401);
+    expect((await send(second, [])).status).toBe(204);
+    await server.api.call(`${R}/notifications/secret`, { method: 'DELETE' });
+    expect((await send(second, [])).status).toBe(401);
+  });
 });

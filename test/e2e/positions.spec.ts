@@ -2,13 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { bodyOf, type Api } from './api.js';
 import { exchange, type Answer } from './http-exchange.js';
 import { register } from './people.js';
-import { Installation, type ServerProcess } from './server-process.js';
+import { eventually, Installation, type ServerProcess } from './server-process.js';
 
 /**
  * Writes that append nothing, and so have no position: sessions are kept in Redis alone. The fact of a sign-in is recorded
  * behind the answer, and not for every sign-in.
  */
 const APPEND_NOTHING: ReadonlySet<string> = new Set([
+  'POST /v1/registries/{registry}/alert-rules/{rule}/replay',
   'POST /v1/session',
   'DELETE /v1/session',
   'DELETE /v1/sessions',
@@ -16,11 +17,13 @@ const APPEND_NOTHING: ReadonlySet<string> = new Set([
   // Appends to the streams of the keys that it finds, of as many registries as they belong to; the check appends nothing.
   'POST /v1/leaks',
   'POST /v1/leaks/check',
+  'POST /v1/registries/{registry}/notifications',
 ]);
 
 const R = '/v1/registries/{registry}';
 const K = `${R}/keys/{key}`;
 const C = `${R}/channels/{channel}`;
+const A = `${R}/alerts/{alert}`;
 const U = '/v1/users/{id}';
 
 /**
@@ -63,6 +66,9 @@ const WRITES: Readonly<Record<string, (make: Make) => Promise<Answer>>> = {
   [`PATCH ${R}/members/{user}`]: async (make) =>
     make.call('PATCH', (await make.member()).path, { role: 'auditor' }),
   [`DELETE ${R}/members/{user}`]: async (make) => make.call('DELETE', (await make.member()).path),
+  [`POST ${R}/notifications/secret`]: (make) => make.call('POST', `${make.registry}/notifications/secret`),
+  [`DELETE ${R}/notifications/secret`]: (make) =>
+    make.call('DELETE', `${make.registry}/notifications/secret`),
   [`POST ${R}/keys`]: (make) => make.call('POST', `${make.registry}/keys`, PLAIN),
   [`POST ${R}/keys/revoke`]: async (make) => {
     const name = `bulk-${make.unique()}`;
@@ -85,6 +91,15 @@ const WRITES: Readonly<Record<string, (make: Make) => Promise<Answer>>> = {
   [`POST ${K}/resume`]: async (make) => make.call('POST', `${await make.key()}/resume`),
   [`POST ${K}/rotate`]: async (make) => make.call('POST', `${await make.key()}/rotate`),
   [`POST ${K}/snooze`]: async (make) => make.call('POST', `${await make.key()}/snooze`, { for: 'P1D' }),
+  [`POST ${A}/acknowledge`]: async (make) =>
+    make.call('POST', `${await make.alert()}/acknowledge`, { note: 'mine' }),
+  [`POST ${A}/resolve`]: async (make) => make.call('POST', `${await make.alert()}/resolve`),
+  [`PUT ${R}/alert-rules/{rule}`]: (make) =>
+    make.call('PUT', `${make.registry}/alert-rules/volume-pushes`, { threshold: 50 }),
+  [`POST ${R}/alert-rules/{rule}/mute`]: (make) =>
+    make.call('POST', `${make.registry}/alert-rules/new-network/mute`, { until: '2999-01-01T00:00:00Z' }),
+  [`PUT ${R}/alert-settings`]: (make) =>
+    make.call('PUT', `${make.registry}/alert-settings`, { expectedCountries: ['de'] }),
   [`POST ${R}/channels`]: (make) => make.channel(),
   [`PATCH ${C}`]: async (make) => make.call('PATCH', await make.channelPath(), { name: 'renamed' }),
   [`DELETE ${C}`]: async (make) => make.call('DELETE', await make.channelPath()),
@@ -128,6 +143,18 @@ class Make {
     const userId = (await this.user()).slice('/v1/users/'.length);
     const answer = await this.call('POST', `${this.registry}/members`, { userId, role: 'viewer' });
     return { path: `${this.registry}/members/${userId}`, answer };
+  }
+
+  /** A canary was touched. */
+  async alert(): Promise<string> {
+    const canary = await this.api.generateKey({ canary: true });
+    await this.api.v2(canary.key);
+    return eventually('the alert', 10_000, async () => {
+      const { items } = await this.api.get<{ items: { id: string }[] }>(
+        `${this.registry}/alerts?key=${canary.id}`,
+      );
+      return items[0] && `${this.registry}/alerts/${items[0].id}`;
+    });
   }
 
   async key(): Promise<string> {

@@ -12,6 +12,7 @@ import {
   rebuildModels,
   SERVER_PROJECTIONS,
   serverModelFile,
+  usageWholeFrom,
   verifyModels,
   type ModelStatus,
   type Projection,
@@ -28,6 +29,7 @@ interface Source {
   readonly logId: string;
   readonly projections: readonly Projection[];
   readonly head: () => Promise<bigint | undefined>;
+  readonly agedBefore: number;
 }
 
 /** A file belongs to a set of roles, see apps/server/src/models-of-roles.ts. The first is that of a process with all of them. */
@@ -122,8 +124,9 @@ async function withSources(
     const logId = await readLogId(log);
     if (logId === undefined) throw new CliError('The log is empty: no server has started on it yet.');
     const head = () => readHead(reached.connectionString);
+    const agedBefore = usageWholeFrom(settings.usageKeptDays, Date.now());
     const sources = MODELS.map(({ fileIn, projections }) => {
-      return { file: fileIn(settings.dataDir), log, logId, projections, head };
+      return { file: fileIn(settings.dataDir), log, logId, projections, head, agedBefore };
     });
     const there = sources.filter(({ file }) => existsSync(file) || existsSync(`${file}.next`));
     await work(there.length > 0 ? there : sources.slice(0, 1), { logId, head: await head() });

@@ -25,6 +25,7 @@ export function loadAccess(access: AccessModel, database: Database, position: bi
       expiresAt: expiresAt === null ? null : Date.parse(expiresAt),
       revokedAt: revokedAt === null ? null : Date.parse(revokedAt),
       graceEndsAt: graceEndsAt === null ? null : Date.parse(graceEndsAt),
+      canary: key.canary,
     });
     if (createdAt > newestFactAt) newestFactAt = createdAt;
     if (revokedAt !== null && revokedAt > newestFactAt) newestFactAt = revokedAt;

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { CqrsModule } from '@nestjs/cqrs';
+import { ALERT_PROVIDERS, ALERT_ROUTES } from './api/alerts/routes.js';
 import { VerifierKeyRoute } from './api/audit/verifier-key.js';
 import { CHANNEL_PROVIDERS, CHANNEL_ROUTES } from './api/channels/routes.js';
 import { ChangeFeed } from './api/changes/change-feed.js';
@@ -54,6 +55,7 @@ import { OwnUpstream } from './api/registries/own-upstream.js';
 import { ChangePolicyHandler, RegistryPolicyRoute } from './api/registries/registry-policy.js';
 import { RemoveHostHandler, RemoveHostRoute } from './api/registries/remove-host.js';
 import { ReserveNames } from './api/registries/reserve-names.js';
+import { USAGE_PROVIDERS, USAGE_ROUTES } from './api/usage/routes.js';
 
 const REGISTRIES = [ReserveNames, HostProof, OwnUpstream];
 const COMMAND_HANDLERS = [
@@ -74,6 +76,8 @@ export class ServerModule {
         ...IDENTITY_ROUTES,
         ...CHANNEL_ROUTES,
         ...LEAK_ROUTES,
+        ...ALERT_ROUTES,
+        ...USAGE_ROUTES,
         CreateRegistryRoute, ListRegistriesRoute, ChangeRegistryRoute, AddHostRoute, RemoveHostRoute, RegistryPolicyRoute, ChangePlanRoute,
         ListMembersRoute, AddMemberRoute, ChangeMemberRoute, RemoveMemberRoute,
         GenerateKeyRoute, ListKeysRoute, ChangeKeyRoute, SuspendKeyRoute, ResumeKeyRoute, RevokeKeysRoute, RevokeKeyRoute, KeyEventsRoute,
@@ -85,6 +89,8 @@ export class ServerModule {
         ...IDENTITY_PROVIDERS,
         ...CHANNEL_PROVIDERS,
         ...LEAK_PROVIDERS,
+        ...ALERT_PROVIDERS,
+        ...USAGE_PROVIDERS,
         ...COMMAND_HANDLERS,
         ...REGISTRIES,
         KnownUser,

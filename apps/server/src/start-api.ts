@@ -2,11 +2,13 @@ import type { Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { EventLog } from '#libs/event-store';
+import { Geography } from '#libs/geography';
 import { IdentityModel } from '#libs/identity';
 import { ErasedUsers, erasedUsersFile, SubjectKeys } from '#libs/personal-data';
 import { AuditKey, LOG, now, readAuditKey, Settings } from '#libs/platform';
 import { ReadModels } from '#libs/read-models';
 import { Redis } from '#libs/redis';
+import { UsageCounter } from '#libs/usage';
 import { apiAdapter, configureApi } from './api/http/configure-api.js';
 import { BootstrapAdministrator } from './api/identity/bootstrap-administrator.js';
 import { completeErasures } from './api/identity/complete-erasures.js';
@@ -18,6 +20,8 @@ import { Installation } from './installation.js';
 import { Membership } from './membership/membership.js';
 import { ServerModule } from './server.module.js';
 import type { Core } from './start-core.js';
+import { LiveLastUses } from './usage/live-last-uses.js';
+import type { Usage } from './usage/start-usage.js';
 
 /** Requests under way may go on for so long when the process ends: a revocation waits about 3 s for a gate that is silent. */
 const DRAIN_MS = 3_500;
@@ -34,7 +38,11 @@ export interface StartedApi {
 }
 
 /** Starts the management API of this process. */
-export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boolean }): Promise<StartedApi> {
+export async function startApiRole(
+  core: Core,
+  usage: Usage,
+  { isTerminal }: { isTerminal: boolean },
+): Promise<StartedApi> {
   const { settings, installation, eventLog, closers, log } = core;
   const feed = core.identity!;
   const subjectKeys = new SubjectKeys(eventLog, await openMasterKey(settings, eventLog, log), now);
@@ -50,6 +58,7 @@ export async function startApiRole(core: Core, { isTerminal }: { isTerminal: boo
     value(ReadModels, core.readModels), value(Membership, core.membership), value(Redis, core.backends.redis),
     value(GateAddress, gateAddress), value(AuditKey, readAuditKey(settings)), value(IdentityModel, feed.model),
     value(SubjectKeys, subjectKeys), value(Users, users), value(ReportKeys, new ReportKeys(settings)),
+    value(UsageCounter, usage.counter), value(Geography, usage.geography), value(LiveLastUses, usage.lastUses),
     { provide: LOG, useValue: log },
   ]; // prettier-ignore
   const options = { bodyParser: false, logger: false, abortOnError: false } as const;

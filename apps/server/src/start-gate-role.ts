@@ -1,24 +1,17 @@
-import { fileURLToPath } from 'node:url';
-import { Geography } from '#libs/geography';
 import type { Metrics, Settings } from '#libs/platform';
-import { UsageCounter } from '#libs/usage';
 import type { TlsFiles } from './gate/certificate.js';
 import { CountUsage } from './gate/count-usage.js';
 import { startGate } from './gate/gate.js';
-import { WriteUsage } from './gate/write-usage.js';
 import type { Core } from './start-core.js';
+import type { Usage } from './usage/start-usage.js';
 
 /** Beyond the drain itself, the gate needs a moment to cut what is left. */
 const CLOSE_SLACK_MS = 1_000;
 
-/** What the build makes of the ranges of autonomous systems (.setup/geography.mjs). */
-const ASN_FILE = fileURLToPath(new URL('../../../geography/asn.bin', import.meta.url));
-
 /** Starts the data plane of this process. */
-export async function startGateRole(core: Core): Promise<{ url: string; port: number }> {
+export async function startGateRole(core: Core, usage: Usage): Promise<{ url: string; port: number }> {
   const { settings, access, backends, membership, closers, log } = core;
   const drainMs = settings.gateDrainSeconds * 1_000;
-  const usage = await countUsage(core);
   const gate = await startGate({
     host: settings.gateHost,
     port: settings.gatePort,
@@ -31,7 +24,7 @@ export async function startGateRole(core: Core): Promise<{ url: string; port: nu
     now: () => Date.now(),
     log,
     metrics: gateMetrics(core.metrics),
-    usage,
+    usage: new CountUsage({ ...usage, access, now: () => Date.now() }),
     operations: core.operations,
     trustedProxies: settings.trustedProxies,
     proxyProtocol: settings.gateProxyProtocol === 'v2',
@@ -41,29 +34,6 @@ export async function startGateRole(core: Core): Promise<{ url: string; port: nu
   closers.add('gate', () => gate.close(), drainMs + CLOSE_SLACK_MS);
   const scheme = settings.gateTlsCert === undefined ? 'http' : 'https';
   return { url: `${scheme}://${gate.address}:${gate.port}`, port: gate.port };
-}
-
-/** Counts what keys are used for. What was counted is written when the gate has ended: closers go backwards. */
-async function countUsage(core: Core): Promise<CountUsage> {
-  const { settings, eventLog, membership, metrics, closers, access, log } = core;
-  const geography = await Geography.open({ countryFile: settings.geoipDb, asnFile: ASN_FILE });
-  const counter = new UsageCounter();
-  const { incarnation } = membership;
-  const writer = new WriteUsage({ counter, eventLog, incarnation, keptDays: settings.usageKeptDays, log });
-  metrics.gauge(
-    'dockreg_usage_dropped',
-    'Requests that were not counted, and counts that were lost, since the start',
-    () => counter.dropped + writer.dropped,
-  );
-  metrics.gauge(
-    'dockreg_usage_waiting',
-    'Facts of usage that wait for the event store',
-    () => writer.waiting,
-  );
-  metrics.gauge('dockreg_usage_written', 'Facts of usage written since the start', () => writer.written);
-  writer.start();
-  closers.add('usage', () => writer.close());
-  return new CountUsage({ counter, geography, access, now: () => Date.now() });
 }
 
 function tlsOf({ gateTlsCert, gateTlsKey }: Settings): { tls?: TlsFiles } {

@@ -4,6 +4,8 @@ import { startApiRole, type StartedApi } from './start-api.js';
 import { startCore, type Core } from './start-core.js';
 import { startGateRole } from './start-gate-role.js';
 import { startOperations } from './start-operations.js';
+import { forgetOldUsage } from './usage/forget-usage.js';
+import { startUsage } from './usage/start-usage.js';
 import { startWorker } from './worker/start-worker.js';
 
 export interface RunningServer {
@@ -29,13 +31,15 @@ export async function startServer(
 ): Promise<RunningServer> {
   const core = await startCore(settings, log, closers, options);
   const { runs } = core;
-  const api = runs('api') ? await startApiRole(core, options) : undefined;
-  const gate = runs('gate') ? await startGateRole(core) : undefined;
+  const usage = runs('api') || runs('gate') ? await startUsage(core) : undefined;
+  const api = usage && runs('api') ? await startApiRole(core, usage, options) : undefined;
+  const gate = usage && runs('gate') ? await startGateRole(core, usage) : undefined;
   if (gate && api) api.gateAddress.port = gate.port;
   const operationsUrl = api || gate ? undefined : await startOperations(core);
   if (await core.follow(async () => api?.prepare())) {
     if (runs('api')) await createFirstRegistry(core);
     void api?.complete();
+    forgetOldUsage(core);
     if (runs('worker')) startWorker(core);
   }
   return { api, gate, operationsUrl, obstacle: core.obstacle, failed: core.backends.failed };

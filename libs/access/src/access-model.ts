@@ -28,7 +28,11 @@ interface AccessFacts {
   readonly RegistryPolicyChanged: {
     readonly policy: { readonly serveReadsFor: string | null; readonly allowedNetworks: readonly string[] };
   };
-  readonly KeyGenerated: Rights & { readonly registry: string; readonly secretHash: string };
+  readonly KeyGenerated: Rights & {
+    readonly registry: string;
+    readonly secretHash: string;
+    readonly canary?: boolean;
+  };
   readonly KeyChanged: { readonly changes: Partial<Rights> };
   readonly KeySuspended: object;
   readonly KeyResumed: object;
@@ -73,7 +77,7 @@ export class AccessModel {
       this.grants.allowNetworks(id, policy.allowedNetworks);
       this.#traits.setServeReadsFor(id, serveReadsForMs(policy.serveReadsFor));
     },
-    KeyGenerated: (id, data) => this.grants.add(grantOf(id, data)),
+    KeyGenerated: (id, data) => this.loadKey({ ...grantOf(id, data), canary: data.canary === true }),
     KeyChanged: (id, { changes }) => this.grants.change(id, rightsIn(changes)),
     KeySuspended: (id) => this.grants.suspend(id),
     KeyResumed: (id) => this.grants.resume(id),
@@ -81,6 +85,8 @@ export class AccessModel {
     KeyRevoked: (id, _, at) => this.grants.revoke(id, at),
     KeyExpired: (id, _, at) => this.grants.expire(id, at),
   };
+  /** By the id of the canary its registry. None of them is a grant: whoever has one is refused like a stranger. */
+  readonly #canaries = new Map<string, string>();
   #position = -1n;
   #newestFactAt = -Infinity;
 
@@ -105,8 +111,9 @@ export class AccessModel {
     this.#hosts.addHost(row.host, row.registry);
   }
 
-  loadKey(row: Grant): void {
-    this.grants.add(row);
+  loadKey({ canary = false, ...grant }: Grant & { readonly canary?: boolean }): void {
+    if (canary) this.#canaries.set(grant.id, grant.registry);
+    else this.grants.add(grant);
   }
 
   /**
@@ -187,7 +194,12 @@ export class AccessModel {
   /** The registry of a key that is known, whatever its state. */
   registryOfKey(keyId: string): string | undefined {
     const row = this.grants.find(keyId);
-    return row === -1 ? undefined : this.grants.registryOf(row);
+    return row === -1 ? this.#canaries.get(keyId) : this.grants.registryOf(row);
+  }
+
+  /** Whether the key was laid out to be found: whoever presents it, with the right secret or not, is to be told of. */
+  isCanary(keyId: string): boolean {
+    return this.#canaries.has(keyId);
   }
 
   /** Drops the keys that ended more than ENDED_KEYS_KEPT_MS before `now` (ms since the epoch); returns their number. */

@@ -42,7 +42,7 @@ describe('telling an alert', () => {
         type: 'AlertRaised',
         data: {
           at: AT, registry: 'reg_1', key: 'drk_1', rule: 'revoked-key-used', severity: 'high', since: AT, count: 1,
-          evidence: { country: 'NL' }, baseline: {}, next: ['update-client', 'keep'], position: '7',
+          evidence: { country: 'NL' }, baseline: {}, next: ['update-client', 'keep'], position: '7', tells: true,
         },
       },
     ])); // prettier-ignore
@@ -58,7 +58,7 @@ describe('telling an alert', () => {
       tellAlert({ ...finding, count: 16 }, AT, 11n),
     );
     expect(typesOf(all)).toEqual(['AlertRaised', 'AlertRepeated', 'AlertResolved', 'AlertRepeated']);
-    expect(all.state).toMatchObject({ status: 'resolved', count: 16, outcome: 'confirmed' });
+    expect(all.state).toMatchObject({ status: 'resolved', count: 16, resolved: { outcome: 'confirmed' } });
   });
 });
 
@@ -66,7 +66,7 @@ describe('an alert', () => {
   it('is acknowledged once', () => {
     const all = run(raise, acknowledgeAlert(person), acknowledgeAlert({ ...person, by: 'usr_2' }));
     expect(typesOf(all)).toEqual(['AlertRaised', 'AlertAcknowledged']);
-    expect(all.state).toMatchObject({ status: 'acknowledged', acknowledgedBy: 'usr_1' });
+    expect(all.state).toMatchObject({ status: 'acknowledged', acknowledged: { by: 'usr_1', note: null } });
   });
 
   it('is resolved once, and the first outcome stays', () => {
@@ -77,7 +77,7 @@ describe('an alert', () => {
       acknowledgeAlert(person),
     );
     expect(typesOf(all)).toEqual(['AlertRaised', 'AlertResolved']);
-    expect(all.state).toMatchObject({ status: 'resolved', outcome: 'expected' });
+    expect(all.state).toMatchObject({ status: 'resolved', resolved: { outcome: 'expected' } });
   });
 
   it.each([acknowledgeAlert, (by: typeof person) => resolveAlert(by, 'confirmed')])(

@@ -1,5 +1,5 @@
 import { Refusal, type Decision } from '#libs/kernel';
-import type { AlertFact, AlertState, ExistingAlert, Outcome } from './alert.js';
+import type { AlertFact, AlertState, ExistingAlert, Outcome, SealedNote } from './alert.js';
 import type { Finding } from './finding.js';
 
 /** `at` is RFC 3339 UTC; `by` a pseudonymous actor id; `registry` the one that the caller named. */
@@ -12,9 +12,14 @@ interface ByPerson {
 /**
  * Records what a rule found on the stream of the finding's alert: the first as raised, more of it as repeated. Adds nothing for
  * a finding that is recorded already, so that computing it again (a restart, a second worker, a replay) changes nothing.
- * `position` is that of the usage fact.
+ * `position` is that of the usage fact; `tells`: whether channels are told of a new alert at once.
  */
-export function tellAlert(finding: Finding, at: string, position: bigint): Decision<AlertState, AlertFact> {
+export function tellAlert(
+  finding: Finding,
+  at: string,
+  position: bigint,
+  tells = true,
+): Decision<AlertState, AlertFact> {
   const { registry, key, rule, severity, count, evidence, baseline, next } = finding;
   return (state) => {
     if (state.status === 'none') {
@@ -31,6 +36,7 @@ export function tellAlert(finding: Finding, at: string, position: bigint): Decis
         baseline,
         next,
         position: `${position}`,
+        tells,
       };
       return [{ type: 'AlertRaised', data }];
     }
@@ -40,10 +46,13 @@ export function tellAlert(finding: Finding, at: string, position: bigint): Decis
 }
 
 /** Somebody looks after it. Adds nothing when it is acknowledged or resolved already. */
-export function acknowledgeAlert({ registry, at, by }: ByPerson): Decision<AlertState, AlertFact> {
+export function acknowledgeAlert(
+  { registry, at, by }: ByPerson,
+  note: SealedNote | null = null,
+): Decision<AlertState, AlertFact> {
   return (state) =>
     existing(state, registry).status === 'open'
-      ? [{ type: 'AlertAcknowledged', data: { at, registry, by } }]
+      ? [{ type: 'AlertAcknowledged', data: { at, registry, by, note } }]
       : [];
 }
 

@@ -20,6 +20,8 @@ export type AlertRaised = Fact<
     readonly next: readonly NextStep[];
     /** Position of the usage fact that made the rule fire, decimal. */
     readonly position: string;
+    /** Whether channels are told of it at once; else the next digest does. */
+    readonly tells: boolean;
   }
 >;
 /** It fired again within the window. `count` is the whole. */
@@ -33,13 +35,20 @@ export type AlertRepeated = Fact<
     readonly position: string;
   }
 >;
+/** What somebody wrote, as it stands in the log: encrypted under the key of that user; libs/personal-data makes and opens it. */
+export interface SealedNote {
+  readonly subject: string;
+  readonly iv: string;
+  readonly ciphertext: string;
+  readonly commitment: string;
+}
 /** `by` is a pseudonymous actor id. */
 export type AlertAcknowledged = Fact<
   'AlertAcknowledged',
-  { readonly at: string; readonly registry: string; readonly by: string }
+  { readonly at: string; readonly registry: string; readonly by: string; readonly note: SealedNote | null }
 >;
-/** What it turned out to be: an attack or a leak, something that was meant to be, or nothing at all. */
-export const OUTCOMES = ['confirmed', 'expected', 'false-alarm'] as const;
+/** What it turned out to be: an attack or a leak, something that was meant to be, nothing at all; or nobody said what. */
+export const OUTCOMES = ['confirmed', 'expected', 'false-alarm', 'unstated'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 export type AlertResolved = Fact<
   'AlertResolved',
@@ -52,8 +61,8 @@ export interface ExistingAlert {
   readonly raised: AlertRaised['data'];
   readonly count: number;
   readonly lastAt: string;
-  readonly acknowledgedBy: string | null;
-  readonly outcome: Outcome | null;
+  readonly acknowledged: Omit<AlertAcknowledged['data'], 'registry'> | null;
+  readonly resolved: Omit<AlertResolved['data'], 'registry'> | null;
 }
 export type AlertState = { readonly status: 'none' } | ExistingAlert;
 
@@ -70,8 +79,8 @@ export const alerts: StreamKind<AlertState, AlertFact> = {
         raised: data,
         count: data.count,
         lastAt: data.at,
-        acknowledgedBy: null,
-        outcome: null,
+        acknowledged: null,
+        resolved: null,
       };
     }
     switch (fact.type) {
@@ -81,17 +90,22 @@ export const alerts: StreamKind<AlertState, AlertFact> = {
         return { ...state, count: Math.max(state.count, fact.data.count), lastAt: fact.data.at };
       case 'AlertAcknowledged':
         return state.status === 'open'
-          ? { ...state, status: 'acknowledged', acknowledgedBy: fact.data.by }
+          ? { ...state, status: 'acknowledged', acknowledged: withoutRegistry(fact.data) }
           : state;
       case 'AlertResolved':
         return state.status === 'resolved'
           ? state
-          : { ...state, status: 'resolved', outcome: fact.data.outcome };
+          : { ...state, status: 'resolved', resolved: withoutRegistry(fact.data) };
       default:
         return unknownFact(fact, state);
     }
   },
 };
+
+function withoutRegistry<Data extends { readonly registry: string }>(data: Data) {
+  const { registry: _registry, ...others } = data;
+  return others;
+}
 
 /** The compiler sees to it that every fact has its case; one that a later release wrote changes nothing. */
 function unknownFact(_fact: never, state: AlertState): AlertState {

@@ -1,5 +1,6 @@
 import { describeFacts } from '#libs/kernel';
 import { alerts } from './alert.js';
+import { digests } from './digest.js';
 
 const registry = ['text', 'Id of the registry.'] as const;
 const count = ['number', 'How many times the rule fired within the window so far.'] as const;
@@ -24,6 +25,7 @@ export const alertFacts = describeFacts([alerts], {
       baseline: ['object', 'What is usual for the key.'],
       next: ['texts', 'What one can do, the advised first.'],
       position,
+      tells: ['boolean', 'Whether channels are told of it at once; else the next digest does.'],
     },
     example: {
       at: '2026-01-06T16:05:00.310Z',
@@ -37,6 +39,7 @@ export const alertFacts = describeFacts([alerts], {
       baseline: { countries: ['DE'], asns: [64500], pushesAnHour: 1.4 },
       next: ['suspend', 'rotate', 'revoke', 'keep'],
       position: '4795',
+      tells: true,
     },
   },
   AlertRepeated: {
@@ -52,8 +55,21 @@ export const alertFacts = describeFacts([alerts], {
   },
   AlertAcknowledged: {
     description: 'Somebody looks after an alert.',
-    fields: { at: ['time', 'When they said so.'], registry, by },
-    example: { at: '2026-01-06T16:30:00.000Z', registry: 'reg_2Xb7Qm4TzR0aKd9P', by: 'usr_8Hn2Wc5LxV1eJs6G' },
+    fields: {
+      at: ['time', 'When they said so.'],
+      registry,
+      by,
+      note: [
+        'object or null',
+        'What they wrote about it, encrypted under the key of that user: `subject`, `iv`, `ciphertext`, `commitment`.',
+      ],
+    },
+    example: {
+      at: '2026-01-06T16:30:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      by: 'usr_8Hn2Wc5LxV1eJs6G',
+      note: null,
+    },
   },
   AlertResolved: {
     description: 'An alert is over.',
@@ -63,7 +79,7 @@ export const alertFacts = describeFacts([alerts], {
       by,
       outcome: [
         'text',
-        '`confirmed` (an attack or a leak), `expected` (the use was meant), or `false-alarm`.',
+        '`confirmed` (an attack or a leak), `expected` (the use was meant), `false-alarm` or `unstated`.',
       ],
     },
     example: {
@@ -71,6 +87,38 @@ export const alertFacts = describeFacts([alerts], {
       registry: 'reg_2Xb7Qm4TzR0aKd9P',
       by: 'usr_8Hn2Wc5LxV1eJs6G',
       outcome: 'confirmed',
+    },
+  },
+});
+
+/** What it says about digests of alerts. */
+export const digestFacts = describeFacts([digests], {
+  AlertsDigested: {
+    description: 'Channels are told in one message of alerts that were kept back.',
+    fields: {
+      at: ['time', 'When the digest was made.'],
+      registry,
+      alerts: [
+        'objects',
+        'The gravest first, at most 50: `alert`, `key` (or null), `rule`, `severity`, `count`.',
+      ],
+      total: ['number', 'How many there are, named or not.'],
+      until: ['text', 'Position in the log of the newest of these alerts.'],
+    },
+    example: {
+      at: '2026-01-07T08:00:00.000Z',
+      registry: 'reg_2Xb7Qm4TzR0aKd9P',
+      alerts: [
+        {
+          alert: 'alt_9Kd2Xw5Vb8Nq1Lz7',
+          key: 'drk_5Tg9Xc3Lm7Qa1Wz4',
+          rule: 'new-network',
+          severity: 'low',
+          count: 1,
+        },
+      ],
+      total: 1,
+      until: '4797',
     },
   },
 });

@@ -25,6 +25,7 @@ export class Detector {
   readonly #peers: Peers;
   readonly #strangers: Recent;
   readonly #raised: Raised;
+  #forgotten = new Set<string>();
 
   constructor(
     readonly registry: string,
@@ -36,14 +37,17 @@ export class Detector {
     for (const [key, state] of snapshot?.keys ?? []) this.#keys.set(key, new KeyState(state));
   }
 
-  /** JSON. `time` (ms): windows that are over by then are left out. */
-  snapshot(time: number): DetectorSnapshot {
+  /** JSON, with these keys. `time` (ms): windows that are over by then are left out. */
+  snapshot(time: number, keys: Iterable<string> = this.#keys.keys()): DetectorSnapshot {
     return {
       version: DETECTOR_VERSION,
       peers: this.#peers.snapshot(),
       strangers: this.#strangers.snapshot(),
       raised: this.#raised.snapshot(time),
-      keys: [...this.#keys].map(([key, state]) => [key, state.snapshot()]),
+      keys: [...keys].flatMap((key): DetectorSnapshot['keys'] => {
+        const state = this.#keys.get(key);
+        return state ? [[key, state.snapshot()]] : [];
+      }),
     };
   }
 
@@ -55,6 +59,13 @@ export class Detector {
   /** Forgets a key that has ended for good; uses of it start anew. */
   forget(key: string): void {
     this.#keys.delete(key);
+  }
+
+  /** The keys that were forgotten since the last call. */
+  takeForgotten(): ReadonlySet<string> {
+    const forgotten = this.#forgotten;
+    this.#forgotten = new Set();
+    return forgotten;
   }
 
   /** `settings` are those of the fact's key, or of the registry where it names none. The findings are new alerts or repeats. */
@@ -86,6 +97,7 @@ export class Detector {
     for (const [key, state] of this.#keys)
       if (state.lastUse < lastUse) [oldest, lastUse] = [key, state.lastUse];
     this.#keys.delete(oldest);
+    this.#forgotten.add(oldest);
   }
 
   /** Whoever has no secret is counted for the registry: an alert on a key would be in the hands of anybody who knows its id. */

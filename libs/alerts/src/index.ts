@@ -1,11 +1,15 @@
 export * from './alert.js';
 export * from './alert-decisions.js';
+export * from './alert-watch.js';
 export * from './catalogue.js';
+export * from './configuration.js';
 export * from './detector.js';
+export * from './digest.js';
 export { alertId, type Details, type Finding } from './finding.js';
 export { KEY_STATE_BYTES_MAX, type KeyState } from './key-state.js';
 export { HourlyProfile } from './hourly-profile.js';
 export { tailProbability } from './negative-binomial.js';
+export * from './replay.js';
 export * from './rules.js';
 export * from './settings.js';
 export * from './usage-input.js';

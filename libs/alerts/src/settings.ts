@@ -27,6 +27,8 @@ export interface AlertSettings {
   readonly expectedCountries: readonly string[];
   readonly expectedNetworks: readonly string[];
   readonly quietHours: QuietHours | null;
+  /** `HH:MM` of the registry's time zone: when the digest of low alerts is sent. */
+  readonly digestAt: string;
 }
 
 export const DEFAULT_ALERT_SETTINGS: AlertSettings = {
@@ -36,6 +38,7 @@ export const DEFAULT_ALERT_SETTINGS: AlertSettings = {
   expectedCountries: [],
   expectedNetworks: [],
   quietHours: null,
+  digestAt: '08:00',
 };
 
 /** What a key has of its own. */

@@ -1,4 +1,4 @@
-import { alertFacts } from '#libs/alerts';
+import { alertFacts, digestFacts } from '#libs/alerts';
 import { Catalogue } from '#libs/event-store';
 import { administratorFacts, userFacts } from '#libs/identity';
 import { keyFacts } from '#libs/keys';
@@ -20,4 +20,5 @@ export const catalogue = new Catalogue([
   ...deliveryFacts,
   ...usageFacts,
   ...alertFacts,
+  ...digestFacts,
 ]);

@@ -516,6 +516,318 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/registries/{registry}/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The alerts of a registry, the newest first.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alerts/{alert}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One alert: what was seen, what is usual, and what one can do.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alerts/{alert}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that you look after an alert. The first one stays.
+         * @description Needs the right `acknowledge` (administrators, owner, admin, developer).
+         */
+        post: operations["acknowledgeAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alerts/{alert}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that an alert is over, and what it was. The first outcome stays.
+         * @description Needs the right `acknowledge` (administrators, owner, admin, developer).
+         */
+        post: operations["resolveAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rules, and what is laid down for them.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["listAlertRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One rule.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getAlertRule"];
+        /**
+         * Set the whole of a rule: on or off, its threshold, and what keys have of their own. Mutes stay.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        put: operations["changeAlertRule"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-rules/{rule}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mute a rule until a time, for all keys or for one; without `until` it speaks again.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["muteAlertRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What holds for all rules.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getAlertSettings"];
+        /**
+         * Set the whole of what holds for all rules: learning, folding, expected places, quiet hours, the digest.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        put: operations["changeAlertSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/alert-rules/{rule}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a rule would have found in a time that is past, also with other settings. Nothing is raised.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["replayAlertRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What all keys of a registry were used for, with what was refused.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getRegistryUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a key was used for.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["getKeyUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/keys/{key}/blast-radius": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * For a key that leaked: what it could reach, what it touched, and which keys may be concerned too.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["blastRadius"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/denials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the gate refused: alike refusals of one hour as one, those that began last first.
+         * @description Needs the right `see` (administrators, owner, admin, developer, auditor, viewer).
+         */
+        get: operations["listDenials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/notifications/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a secret for the notifications of the registry behind the gate; the one before ends at once.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        post: operations["issueNotificationSecret"];
+        /**
+         * Take no notifications any more: the secret ends.
+         * @description Needs the right `configure` (administrators, owner, admin).
+         */
+        delete: operations["removeNotificationSecret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/registries/{registry}/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take notifications of a registry, with the secret that was made for them.
+         * @description Needs no credentials.
+         */
+        post: operations["takeNotifications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/registries": {
         parameters: {
             query?: never;
@@ -1367,6 +1679,427 @@ export interface components {
             /** @description Whether there are more than the first 100. */
             truncated: boolean;
         };
+        AcknowledgedView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Id of the user who looks after it. */
+            by: string;
+            /** @description What they wrote; null: nothing, or they were erased. Only in the answer about one alert. */
+            note?: string | null;
+        };
+        ResolvedView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Id of the user. */
+            by: string;
+            /** @enum {string} */
+            outcome: "confirmed" | "expected" | "false-alarm" | "unstated";
+        };
+        NextStepView: {
+            /** @enum {string} */
+            step: "suspend" | "revoke" | "rotate" | "update-client" | "narrow" | "keep";
+            /** @description What it is for. */
+            why: string;
+            /** @enum {string} */
+            method: "GET" | "POST" | "PATCH";
+            /** @example /v1/registries/myapp/keys/drk_4TzR0aKd9P2Xb7Qm/suspend */
+            path: string;
+            /** @description The body of the request. */
+            body: {
+                [key: string]: unknown;
+            } | null;
+            /** @description For a shell with DOCKREG_URL and DOCKREG_TOKEN. */
+            command: string;
+        };
+        AlertView: {
+            /** @example alt_9Kd2Xw5Vb8Nq1Lz7 */
+            id: string;
+            /** @enum {string} */
+            rule: "revoked-key-used" | "expired-key-used" | "read-key-pushes" | "canary-touched" | "stuffing" | "refusal-burst" | "volume-pushes" | "volume-pulls" | "volume-bytes" | "volume-repositories" | "volume-deletes" | "enumeration" | "new-country" | "new-asn" | "new-network" | "new-client" | "impossible-travel" | "idle-key-wakes" | "use-from-unexpected-place" | "push-from-unexpected-place" | "volume-from-unexpected-place";
+            /** @description What the rule says, in one sentence. */
+            title: string;
+            /** @enum {string} */
+            severity: "low" | "medium" | "high";
+            /** @enum {string} */
+            status: "open" | "acknowledged" | "resolved";
+            /** @description Id of the registry. */
+            registry: string;
+            /** @description Id of the key; null: of none. */
+            key: string | null;
+            /** @description How often it was found so far; told when it has grown fourfold. */
+            count: number;
+            /**
+             * Format: date-time
+             * @description The use that made the rule fire.
+             */
+            since: string;
+            /** Format: date-time */
+            raisedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was raised, or last repeated.
+             */
+            lastAt: string;
+            /** @description What was seen, by names that depend on the rule. */
+            evidence: {
+                [key: string]: unknown;
+            };
+            /** @description What is usual for the key. */
+            baseline: {
+                [key: string]: unknown;
+            };
+            acknowledged: components["schemas"]["AcknowledgedView"] | null;
+            resolved: components["schemas"]["ResolvedView"] | null;
+            /** @description What one can do, the advised first. */
+            next: components["schemas"]["NextStepView"][];
+        };
+        AlertPage: {
+            items: components["schemas"]["AlertView"][];
+            next: string | null;
+        };
+        AcknowledgeBody: {
+            /** @description A word to the others. */
+            note?: string | null;
+        };
+        ResolveBody: {
+            /**
+             * @description What it turned out to be; absent: `unstated`.
+             * @enum {string}
+             */
+            outcome?: "confirmed" | "expected" | "false-alarm" | "unstated";
+        };
+        RuleOfKeyView: {
+            /** @description Id of the key. */
+            key: string;
+            enabled: boolean;
+            threshold: number | null;
+            /** Format: date-time */
+            mutedUntil: string | null;
+        };
+        AlertRuleView: {
+            /** @enum {string} */
+            rule: "revoked-key-used" | "expired-key-used" | "read-key-pushes" | "canary-touched" | "stuffing" | "refusal-burst" | "volume-pushes" | "volume-pulls" | "volume-bytes" | "volume-repositories" | "volume-deletes" | "enumeration" | "new-country" | "new-asn" | "new-network" | "new-client" | "impossible-travel" | "idle-key-wakes" | "use-from-unexpected-place" | "push-from-unexpected-place" | "volume-from-unexpected-place";
+            title: string;
+            /** @enum {string} */
+            severity: "low" | "medium" | "high";
+            /** @description Whether it raises alerts. */
+            enabled: boolean;
+            /** @description What counts: as laid down, or the default. null: the rule has none. */
+            threshold: number | null;
+            defaultThreshold: number | null;
+            /** @description What the threshold counts. */
+            unit: string | null;
+            /**
+             * Format: date-time
+             * @description Uses before this time raise nothing.
+             */
+            mutedUntil: string | null;
+            /** @description Keys with something of their own. */
+            keys: components["schemas"]["RuleOfKeyView"][];
+        };
+        AlertRules: {
+            items: components["schemas"]["AlertRuleView"][];
+        };
+        AlertRuleBody: {
+            /** @description Whether the rule raises alerts; absent: true. */
+            enabled?: boolean;
+            /** @description In the unit of the rule; absent or null: its default. */
+            threshold?: number | null;
+            /** @description By the id of a key what holds for it in place of this. */
+            keys?: {
+                [key: string]: {
+                    enabled?: boolean;
+                    threshold?: number | null;
+                };
+            };
+        };
+        MuteBody: {
+            /**
+             * Format: date-time
+             * @description Uses before this time raise nothing; null: they do again.
+             */
+            until?: string | null;
+            /** @description Id of a key; absent or null: for all keys. */
+            key?: string | null;
+        };
+        QuietHoursView: {
+            /** @example 22:00 */
+            from: string;
+            /** @example 07:00 */
+            until: string;
+        };
+        AlertSettingsView: {
+            /** @description Days of a key's use before novelty and volume are judged. */
+            learningDays: number;
+            /** @description Hours in which repeats fold into one alert. */
+            foldHours: number;
+            /** @description Of keys that name none themselves. */
+            expectedCountries: string[];
+            expectedNetworks: string[];
+            quietHours: components["schemas"]["QuietHoursView"] | null;
+            /** @example 08:00 */
+            digestAt: string;
+            /** @description Of quiet hours and digest: that of the policy. */
+            timeZone: string;
+        };
+        QuietHoursBody: {
+            /** @description Later than `until`: over midnight. */
+            from: string;
+            until: string;
+        };
+        AlertSettingsBody: {
+            /** @description Absent: 14. */
+            learningDays?: number;
+            /** @description Absent: 24. */
+            foldHours?: number;
+            /** @description ISO 3166-1 alpha-2, such as DE. */
+            expectedCountries?: string[] | null;
+            /** @description In CIDR notation, or single addresses. */
+            expectedNetworks?: string[] | null;
+            /** @description In the time zone of the policy: alerts below `high` wait until they are over. */
+            quietHours?: components["schemas"]["QuietHoursBody"] | null;
+            /** @description When low alerts are told of. Absent: 08:00. */
+            digestAt?: string;
+        };
+        TriedSettings: {
+            /** @description Whether the rule raises alerts. */
+            enabled?: boolean;
+            /** @description In the unit of the rule; absent or null: its default. */
+            threshold?: number | null;
+            learningDays?: number;
+            foldHours?: number;
+            expectedCountries?: string[] | null;
+            expectedNetworks?: string[] | null;
+        };
+        ReplayBody: {
+            /**
+             * Format: date-time
+             * @description Uses from this time on,
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description and before this one.
+             */
+            to: string;
+            /** @description To be tried out in place of what is laid down; keys keep what they have of their own. */
+            settings?: components["schemas"]["TriedSettings"] | null;
+        };
+        ActionCountView: {
+            /** @description Requests that the gate let through. */
+            accepted: number;
+            /** @description Of those, answered with an error by the registry behind, or broken off. */
+            failed: number;
+            /** @description Requests that the gate refused. */
+            denied: number;
+        };
+        ActionCountsView: {
+            login?: components["schemas"]["ActionCountView"];
+            catalog?: components["schemas"]["ActionCountView"];
+            pull?: components["schemas"]["ActionCountView"];
+            push?: components["schemas"]["ActionCountView"];
+            delete?: components["schemas"]["ActionCountView"];
+        };
+        UsageCountsView: {
+            /** @description Actions that did not occur are left out. */
+            actions: components["schemas"]["ActionCountsView"];
+            /** @description Bytes that clients sent, of requests that ended in this time. */
+            bytesUp: number;
+            /** @description Bytes that clients were sent. */
+            bytesDown: number;
+        };
+        UsagePointView: {
+            /** @description Actions that did not occur are left out. */
+            actions: components["schemas"]["ActionCountsView"];
+            /** @description Bytes that clients sent, of requests that ended in this time. */
+            bytesUp: number;
+            /** @description Bytes that clients were sent. */
+            bytesDown: number;
+            /** Format: date-time */
+            start: string;
+        };
+        RepositoryTallyView: {
+            pulls: number;
+            pushes: number;
+            /** @description Logins, listings and deletions. */
+            others: number;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            first: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last: string;
+            /** @description null: those beyond a hundred of one day. */
+            name: string | null;
+        };
+        PlaceTallyView: {
+            pulls: number;
+            pushes: number;
+            /** @description Logins, listings and deletions. */
+            others: number;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            first: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last: string;
+            /** @description /24 or /48; null: not known, or beyond a hundred. */
+            network: string | null;
+            /** @description ISO 3166-1 alpha-2. */
+            country: string | null;
+            /** @description Number of the autonomous system. */
+            asn: number | null;
+        };
+        CountryTallyView: {
+            country: string | null;
+            pulls: number;
+            pushes: number;
+            others: number;
+        };
+        ClientTallyView: {
+            /** @description Such as `docker`; null: beyond a hundred of one day. */
+            client: string | null;
+            count: number;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            first: string;
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            last: string;
+        };
+        UsageView: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /** @enum {string} */
+            interval: "PT1M" | "PT1H" | "P1D";
+            total: components["schemas"]["UsageCountsView"];
+            /** @description Steps in which nothing was counted are left out. */
+            series: components["schemas"]["UsagePointView"][];
+            /** @description The busiest, of the days that the range touches. */
+            repositories: components["schemas"]["RepositoryTallyView"][];
+            /** @description The busiest, of the days that the range touches. */
+            networks: components["schemas"]["PlaceTallyView"][];
+            /** @description Of the days that the range touches. */
+            countries: components["schemas"]["CountryTallyView"][];
+            /** @description Of the days that the range touches. */
+            clients: components["schemas"]["ClientTallyView"][];
+        };
+        ReachView: {
+            /** Format: date-time */
+            from: string;
+            /**
+             * Format: date-time
+             * @description null: it still holds.
+             */
+            until: string | null;
+            /** @description As it was recorded. */
+            status: string;
+            /** @enum {string} */
+            permission: "read" | "read-write" | "read-write-delete";
+            /** @description Empty: every repository of the registry. */
+            repositories: string[];
+            /** @description Empty: from every network. */
+            networks: string[];
+        };
+        TouchedView: {
+            /**
+             * Format: date-time
+             * @description null: the key was not used.
+             */
+            first: string | null;
+            /** Format: date-time */
+            last: string | null;
+            repositories: components["schemas"]["RepositoryTallyView"][];
+            networks: components["schemas"]["PlaceTallyView"][];
+            clients: components["schemas"]["ClientTallyView"][];
+        };
+        PulledSinceView: {
+            /** @description Id of the key that pulled. */
+            key: string;
+            /** @description Repositories that the key in question pushed to. */
+            repositories: string[];
+        };
+        SisterView: {
+            id: string;
+            name: string;
+            status: string;
+            /** @description `creator`: of the same user; `lineage`: rotated from or to; `network`: used from one that this key was used from. */
+            because: string[];
+            /** Format: date-time */
+            lastUsedAt: string | null;
+        };
+        BlastRadiusView: {
+            key: string;
+            /**
+             * Format: date-time
+             * @description Usage of an earlier time is kept no more.
+             */
+            usageSince: string;
+            /** @description What the key could reach in its life; the last holds now. */
+            reach: components["schemas"]["ReachView"][];
+            touched: components["schemas"]["TouchedView"];
+            /** @description Networks of `touched` that are new. */
+            newNetworks: components["schemas"]["PlaceTallyView"][];
+            /** @description Keys that pulled, since the day of its first push, from repositories that this key pushed to. */
+            pulledSince: components["schemas"]["PulledSinceView"][];
+            /** @description Keys that may be in the same hands. */
+            sisters: components["schemas"]["SisterView"][];
+        };
+        DenialView: {
+            /** @enum {string} */
+            reason: "malformed" | "not_a_key" | "unknown" | "wrong_secret" | "wrong_registry" | "revoked" | "expired" | "suspended" | "network_refused" | "not_permitted";
+            /** @description What the gate says to a caller who proved the secret. */
+            message: string;
+            /** @description What to do about it. */
+            remedy: string;
+            /** @description Whether the caller had the secret: else anybody may have caused this. */
+            proven: boolean;
+            /** @description Id of the key; null: none was named, or none of this registry. */
+            key: string | null;
+            /** @enum {string} */
+            action: "login" | "catalog" | "pull" | "push" | "delete";
+            /** @description Of the newest, as the client calls it. */
+            repository: string | null;
+            /** @description /24 or /48. */
+            network: string | null;
+            /** @description ISO 3166-1 alpha-2. */
+            country: string | null;
+            /** @description Number of the autonomous system. */
+            asn: number | null;
+            /** @description Program of the newest, such as `docker`. */
+            client: string;
+            count: number;
+            /** @description Different key ids or secrets that were tried, at least. */
+            credentials: number;
+            /** Format: date-time */
+            first: string;
+            /** Format: date-time */
+            last: string;
+        };
+        DenialPage: {
+            items: components["schemas"]["DenialView"][];
+            next: string | null;
+        };
+        IssuedNotificationSecret: {
+            /** @description For `Authorization: Bearer` of notifications: shown in this answer and never again. */
+            secret: string;
+            /** Format: date-time */
+            issuedAt: string;
+        };
         CreateRegistryBody: {
             /** @description Lower-case letters, digits and single hyphens; never changes. */
             slug: string;
@@ -1550,8 +2283,10 @@ export interface components {
             repositories?: string[] | null;
             /** @description Networks from which the key is accepted, in CIDR notation, or single addresses. Empty or null: all. */
             networks?: string[] | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
+            /** @description Countries (ISO 3166-1 alpha-2, such as DE) from which its use is expected: use from elsewhere raises alerts sooner. Restricts nothing. Empty or null: those of the registry, or whatever its habits are. */
             expectedCountries?: string[] | null;
+            /** @description Make a canary: it looks like a key and grants nothing; whoever presents it raises an alert at once. */
+            canary?: boolean;
         };
         LineageView: {
             predecessor: string | null;
@@ -1562,6 +2297,19 @@ export interface components {
             cause: "requested" | "rotated" | "leaked" | "discarded";
             /** @description What somebody wrote about it; null: nothing, or its author was erased. Only in the answer about one key, and to those who may read its history. */
             reason?: string | null;
+        };
+        LastUseView: {
+            /** Format: date-time */
+            at: string;
+            /** @description Truncated to /24 or /48. */
+            network: string | null;
+            /** @description ISO 3166-1 alpha-2. */
+            country: string | null;
+            /** @description Such as `docker`; `other`: not in the list. */
+            client: string | null;
+            repository: string | null;
+            /** @enum {string} */
+            action: "login" | "catalog" | "pull" | "push" | "delete";
         };
         GeneratedKey: {
             /** @description `drk_` and 16 characters: public, and the user name for `docker login`. */
@@ -1575,6 +2323,7 @@ export interface components {
             repositories: string[];
             /** @description Empty: from every network. */
             networks: string[];
+            /** @description ISO 3166-1 alpha-2. Use from elsewhere raises alerts; it restricts nothing. */
             expectedCountries: string[];
             description: string | null;
             labels: {
@@ -1602,6 +2351,10 @@ export interface components {
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
+            /** @description A canary looks like a key and grants nothing: any touch raises an alert. */
+            canary: boolean;
+            /** @description null: never, longer ago than usage is kept, or not known of that moment. No part of the version. */
+            lastUsed: components["schemas"]["LastUseView"] | null;
             /** @description Asks for the key itself; `-p <key>` works too. */
             dockerLogin: string;
             /** @description The whole key: shown in this answer and never again. */
@@ -1621,6 +2374,7 @@ export interface components {
             repositories: string[];
             /** @description Empty: from every network. */
             networks: string[];
+            /** @description ISO 3166-1 alpha-2. Use from elsewhere raises alerts; it restricts nothing. */
             expectedCountries: string[];
             description: string | null;
             labels: {
@@ -1648,6 +2402,10 @@ export interface components {
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
+            /** @description A canary looks like a key and grants nothing: any touch raises an alert. */
+            canary: boolean;
+            /** @description null: never, longer ago than usage is kept, or not known of that moment. No part of the version. */
+            lastUsed: components["schemas"]["LastUseView"] | null;
             /** @description Asks for the key itself; `-p <key>` works too. */
             dockerLogin: string;
         };
@@ -1673,7 +2431,7 @@ export interface components {
             repositories?: string[] | null;
             /** @description Networks from which the key is accepted, in CIDR notation, or single addresses. Empty or null: all. */
             networks?: string[] | null;
-            /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
+            /** @description Countries (ISO 3166-1 alpha-2, such as DE) from which its use is expected: use from elsewhere raises alerts sooner. Restricts nothing. Empty or null: those of the registry, or whatever its habits are. */
             expectedCountries?: string[] | null;
         };
         KeyFilter: {
@@ -1687,6 +2445,11 @@ export interface components {
             createdBy?: string | null;
             /** Format: date-time */
             expiresBefore?: string | null;
+            /**
+             * Format: date-time
+             * @description Keys that were generated before this moment and have not been used since; of an early moment, see `USAGE_KEPT_DAYS`. Not with `asOf`.
+             */
+            unusedSince?: string | null;
         };
         RevokeKeysBody: {
             /** @description Which keys, as the parameters of the list; at least one. Keys that are revoked already are left out. */
@@ -1807,6 +2570,7 @@ export interface components {
             repositories: string[];
             /** @description Empty: from every network. */
             networks: string[];
+            /** @description ISO 3166-1 alpha-2. Use from elsewhere raises alerts; it restricts nothing. */
             expectedCountries: string[];
             description: string | null;
             labels: {
@@ -1834,6 +2598,10 @@ export interface components {
             /** Format: date-time */
             revokedAt: string | null;
             revocation: components["schemas"]["RevocationView"] | null;
+            /** @description A canary looks like a key and grants nothing: any touch raises an alert. */
+            canary: boolean;
+            /** @description null: never, longer ago than usage is kept, or not known of that moment. No part of the version. */
+            lastUsed: components["schemas"]["LastUseView"] | null;
             /** @description Asks for the key itself; `-p <key>` works too. */
             dockerLogin: string;
             /** @description The whole key: shown in this answer and never again. */
@@ -2039,7 +2807,7 @@ export interface components {
             status: number;
             detail: string;
             /** @enum {string} */
-            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "report-not-signed" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "too-many-channels" | "key-revoked" | "key-expired" | "key-suspended" | "key-rotating" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "mail-not-configured" | "invitation-void" | "not-supported" | "expiry-in-past" | "as-of-in-future" | "policy-violated" | "idempotency-key-reused" | "too-many-requests" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
+            code: "malformed-json" | "malformed-request" | "invalid-request" | "unknown-field" | "invalid-parameter" | "unknown-parameter" | "unknown-position" | "not-authenticated" | "sign-in-failed" | "not-permitted" | "cross-site-request" | "plan-required" | "report-not-signed" | "host-not-proven" | "not-found" | "method-not-allowed" | "request-timeout" | "conflict" | "slug-taken" | "host-taken" | "host-fixed" | "upstream-taken" | "already-member" | "email-taken" | "last-administrator" | "too-many-tokens" | "too-many-channels" | "key-revoked" | "key-expired" | "key-suspended" | "key-rotating" | "idempotency-in-progress" | "precondition-failed" | "payload-too-large" | "unsupported-media-type" | "invalid-value" | "mail-not-configured" | "invitation-void" | "not-supported" | "expiry-in-past" | "usage-not-kept" | "as-of-in-future" | "policy-violated" | "idempotency-key-reused" | "too-many-requests" | "too-many-replays" | "too-many-feeds" | "headers-too-large" | "internal" | "position-not-reached" | "unavailable";
             requestId: string;
             /** @description With `host-not-proven`: the DNS record that proves the host. */
             record?: {
@@ -5744,6 +6512,2256 @@ export interface operations {
             };
         };
     };
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description Any of these, joined by commas. */
+                status?: string;
+                /** @description Any of these, joined by commas. */
+                severity?: string;
+                rule?: "revoked-key-used" | "expired-key-used" | "read-key-pushes" | "canary-touched" | "stuffing" | "refusal-burst" | "volume-pushes" | "volume-pulls" | "volume-bytes" | "volume-repositories" | "volume-deletes" | "enumeration" | "new-country" | "new-asn" | "new-network" | "new-client" | "impossible-travel" | "idle-key-wakes" | "use-from-unexpected-place" | "push-from-unexpected-place" | "volume-from-unexpected-place";
+                /** @description Id of a key. */
+                key?: string;
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The alerts of a registry, the newest first. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the alert.
+                 * @example alt_9Kd2Xw5Vb8Nq1Lz7
+                 */
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One alert: what was seen, what is usual, and what one can do. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledgeAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the alert.
+                 * @example alt_9Kd2Xw5Vb8Nq1Lz7
+                 */
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AcknowledgeBody"];
+            };
+        };
+        responses: {
+            /** @description Say that you look after an alert. The first one stays. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolveAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the alert.
+                 * @example alt_9Kd2Xw5Vb8Nq1Lz7
+                 */
+                alert: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResolveBody"];
+            };
+        };
+        responses: {
+            /** @description Say that an alert is over, and what it was. The first outcome stays. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlertRules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All rules, and what is laid down for them. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRules"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Name of the rule.
+                 * @example push-from-unexpected-place
+                 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One rule. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the change is for: with another one the answer is 412. */
+                "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Name of the rule.
+                 * @example push-from-unexpected-place
+                 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AlertRuleBody"];
+            };
+        };
+        responses: {
+            /** @description Set the whole of a rule: on or off, its threshold, and what keys have of their own. Mutes stay. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    muteAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Name of the rule.
+                 * @example push-from-unexpected-place
+                 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MuteBody"];
+            };
+        };
+        responses: {
+            /** @description Mute a rule until a time, for all keys or for one; without `until` it speaks again. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlertSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What holds for all rules. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertSettingsView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeAlertSettings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `ETag` that the change is for: with another one the answer is 412. */
+                "If-Match"?: string;
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AlertSettingsBody"];
+            };
+        };
+        responses: {
+            /** @description Set the whole of what holds for all rules: learning, folding, expected places, quiet hours, the digest. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertSettingsView"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `precondition-failed`: Changed meanwhile. */
+            412: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Name of the rule.
+                 * @example push-from-unexpected-place
+                 */
+                rule: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayBody"];
+            };
+        };
+        responses: {
+            /**
+             * @description What a rule would have found in a time that is past, also with other settings. Nothing is raised.
+             *
+             *     Lines of JSON: `{"type": "alert" | "repeat", …}` for what was found, `{"type": "progress", …}` now and then, and `{"type": "end", …}` when it is all; a replay that broke off has no end.
+             */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-replays`: Too many replays. */
+            429: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRegistryUsage: {
+        parameters: {
+            query?: {
+                /** @description From the step that this lies in; by default an hour, a day or thirty days before `to`. */
+                from?: string;
+                /** @description Up to and without this moment; by default now. */
+                to?: string;
+                /** @description Length of a step: `PT1M` (kept for 48 hours), `PT1H` (100 days; the default) or `P1D`. */
+                interval?: "PT1M" | "PT1H" | "P1D";
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What all keys of a registry were used for, with what was refused. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `usage-not-kept`: Not kept any more. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getKeyUsage: {
+        parameters: {
+            query?: {
+                /** @description From the step that this lies in; by default an hour, a day or thirty days before `to`. */
+                from?: string;
+                /** @description Up to and without this moment; by default now. */
+                to?: string;
+                /** @description Length of a step: `PT1M` (kept for 48 hours), `PT1H` (100 days; the default) or `P1D`. */
+                interval?: "PT1M" | "PT1H" | "P1D";
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a key was used for. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `usage-not-kept`: Not kept any more. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    blastRadius: {
+        parameters: {
+            query?: {
+                /** @description A network counts as new when it was first seen so long ago at most; by default P7D. */
+                newWithin?: string;
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+                /**
+                 * @description Id of the key.
+                 * @example drk_4TzR0aKd9P2Xb7Qm
+                 */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description For a key that leaked: what it could reach, what it touched, and which keys may be concerned too. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlastRadiusView"];
+                };
+            };
+            /** @description `If-None-Match` names this version. */
+            304: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDenials: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description The `next` of the page before. */
+                after?: string;
+                /** @description Refusals of this key alone. */
+                key?: string;
+            };
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the gate refused: alike refusals of one hour as one, those that began last first. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DenialPage"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issueNotificationSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Make a secret for the notifications of the registry behind the gate; the one before ends at once. */
+            200: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    ETag: components["headers"]["Etag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedNotificationSecret"];
+                };
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeNotificationSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Take no notifications any more: the secret ends. */
+            204: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Dockreg-Position": components["headers"]["Position"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-permitted`: Not permitted. `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeNotifications: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
+                "Dockreg-Min-Position"?: string;
+            };
+            path: {
+                /**
+                 * @description Slug or id of the registry.
+                 * @example myapp
+                 */
+                registry: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Events with `id`, `action`, `target`, `request` and `actor.name`. Those whose actor is no key of this registry do not count. */
+                    events: {
+                        [key: string]: unknown;
+                    }[];
+                } & {
+                    [key: string]: unknown;
+                };
+            };
+        };
+        responses: {
+            /** @description Take notifications of a registry, with the secret that was made for them. */
+            204: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed-request`: The request is not valid HTTP. `unknown-position`: The position is beyond the log. `invalid-parameter`: A query parameter is invalid. `unknown-parameter`: Unknown query parameter. `malformed-json`: The body is not JSON. `invalid-request`: The body has invalid fields. `unknown-field`: The body has an unknown field. */
+            400: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-authenticated`: Sign in first. */
+            401: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `cross-site-request`: Cross-site request. */
+            403: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: Not found. */
+            404: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: Changed meanwhile. */
+            409: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: Not a JSON request. */
+            415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            422: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Internal error. */
+            500: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
+            503: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listRegistries: {
         parameters: {
             query?: {
@@ -7566,7 +10584,7 @@ export interface operations {
                 expiresBefore?: string;
                 /** @description Oldest first is `createdAt`; the default is newest first. */
                 sort?: "createdAt" | "-createdAt" | "name" | "-name";
-                /** @description Not enforced yet: a value is refused with 422 `not-supported`. */
+                /** @description Keys that were generated before this moment and have not been used since; of an early moment, see `USAGE_KEPT_DAYS`. Not with `asOf`. */
                 unusedSince?: string;
             };
             header?: {
@@ -7635,7 +10653,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not-supported`: Not supported yet. `as-of-in-future`: The moment has not come. */
+            /** @description `as-of-in-future`: The moment has not come. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];

@@ -185,15 +185,18 @@ export class EventLog {
    * Up to ALL_PAGE events after a position, of the categories given; none at the end of the log. Ends before an event that
    * must not be passed; throws LaterRelease when that is the next one.
    */
-  async readAllAfter(
+  readAllAfter(after: bigint | undefined, categories: readonly string[]): Promise<readonly RecordedFact[]> {
+    return this.readStreamsAfter(after, prefixes(categories));
+  }
+
+  /** As `readAllAfter`, of the streams whose names begin so. */
+  async readStreamsAfter(
     after: bigint | undefined,
-    categories: readonly string[],
+    beginnings: readonly string[],
   ): Promise<readonly RecordedFact[]> {
     let from = after;
     for (;;) {
-      const page = await retry('read all', () =>
-        this.connection.reads.all(from, prefixes(categories), ALL_PAGE + 1),
-      );
+      const page = await retry('read all', () => this.connection.reads.all(from, beginnings, ALL_PAGE + 1));
       const { facts, obstacle } = this.catalogue.upToObstacle(
         page.facts.filter(({ position }) => position !== after),
       );

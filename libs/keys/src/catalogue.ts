@@ -26,6 +26,7 @@ export const keyFacts = describeFacts([keys], {
         'text or null',
         'Id of the key that it is to take over from. It counts once KeyRotated stands in the stream of that key.',
       ],
+      canary: ['boolean', 'Whether it grants nothing and was laid out to be found: any touch is an alert.'],
     },
     upcasters: [unrestricted, rotatesNone],
     example: {
@@ -43,6 +44,7 @@ export const keyFacts = describeFacts([keys], {
       networks: ['203.0.113.0/24'],
       expectedCountries: [],
       rotates: null,
+      canary: false,
     },
   },
   KeyChanged: {
@@ -52,7 +54,7 @@ export const keyFacts = describeFacts([keys], {
       registry,
       changes: [
         'object',
-        'What is different from then on, as in KeyGenerated: any of `name`, `description`, `labels`, `permission`, `expiresAt`, `repositories`, `networks`.',
+        'What is different from then on, as in KeyGenerated: any of `name`, `description`, `labels`, `permission`, `expiresAt`, `repositories`, `networks`, `expectedCountries`.',
       ],
     },
     example: {
@@ -240,7 +242,7 @@ export const keyFacts = describeFacts([keys], {
 
 /** Version 2 knew no rotation: none of its keys took over from another. */
 function rotatesNone(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return { ...data, rotates: null };
+  return { ...data, rotates: null, canary: false };
 }
 
 /** Version 1 knew no restrictions: its keys have none. */

@@ -25,6 +25,7 @@ describe('changing a key', () => {
     expiresAt: null,
     repositories: [],
     networks: ['192.0.2.0/24', '2001:db8::/32'],
+    expectedCountries: ['DE'],
   };
 
   it('records everything that is different', () =>

@@ -21,15 +21,21 @@ export interface OnKey {
   readonly at: string;
 }
 
-/** What is said of a new key; unless `rotates` is named, it takes over from none. */
-export type NewKey = Omit<KeyGenerated['data'], 'rotates'> & Partial<Pick<KeyGenerated['data'], 'rotates'>>;
+/** What is said of a new key; unless `rotates` is named, it takes over from none, and unless `canary` is, it is a key as others. */
+export type NewKey = Omit<KeyGenerated['data'], 'rotates' | 'canary'> &
+  Partial<Pick<KeyGenerated['data'], 'rotates' | 'canary'>>;
 
 /** A new key. Refuses an expiry that is not in the future, and an id that is taken. */
 export function generateKey(data: NewKey): Decision<KeyState, KeyFact> {
   return (state) => {
     if (state.status !== 'none') throw new Refusal('conflict', 'a key with this id exists already');
     refusePast(data.expiresAt, data.at);
-    return [{ type: 'KeyGenerated', data: { ...data, rotates: data.rotates ?? null } }];
+    return [
+      {
+        type: 'KeyGenerated',
+        data: { ...data, rotates: data.rotates ?? null, canary: data.canary ?? false },
+      },
+    ];
   };
 }
 

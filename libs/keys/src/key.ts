@@ -17,11 +17,14 @@ export interface KeyTraits {
   readonly repositories: readonly string[];
   /** Networks from which it is accepted; empty = all. Their order means nothing. */
   readonly networks: readonly string[];
+  /** Countries (ISO 3166-1 alpha-2) from which its use is expected. Only feeds the alerts: restricts nothing. */
+  readonly expectedCountries: readonly string[];
 }
 
 /** The names of the traits; the compiler sees to it that none is missing. */
 export const KEY_TRAITS = Object.keys({
   name: true, description: true, labels: true, permission: true, expiresAt: true, repositories: true, networks: true,
+  expectedCountries: true,
 } satisfies Record<keyof KeyTraits, true>) as readonly (keyof KeyTraits)[]; // prettier-ignore
 
 export type KeyGenerated = Fact<
@@ -36,10 +39,10 @@ export type KeyGenerated = Fact<
     readonly createdBy: string;
     /** SHA-256 of the secret, hex. Redacted from every answer. */
     readonly secretHash: string;
-    /** Only feeds the alerts: restricts nothing. */
-    readonly expectedCountries: readonly string[];
     /** Id of the key that it is to take over from; null: of none. It counts once KeyRotated stands in that key's stream. */
     readonly rotates: string | null;
+    /** Laid out to be found: it grants nothing, and whoever presents it raises an alert. */
+    readonly canary: boolean;
   }
 >;
 /** `changes` has what is different from then on, and nothing else. */
@@ -165,13 +168,6 @@ export type KeyFact =
   | KeyLeakReported
   | RotationScheduleFact;
 
-/** Facts of a key's stream that say nothing about the key itself: they change no trait, right or state of it. */
-export const KEY_REMINDERS: ReadonlySet<string> = new Set<KeyFact['type']>([
-  'KeyExpiryReminded',
-  'KeyRotationReminded',
-  'ReminderSnoozed',
-]);
-
 /** Who takes over from a key, and how long it works beside. */
 export interface Rotation {
   readonly at: string;
@@ -258,8 +254,10 @@ export function isLiving(state: ExistingKey): boolean {
 }
 
 function born(data: KeyGenerated['data']): ExistingKey {
-  const { name, description, labels, permission, expiresAt, repositories, networks } = data;
-  const traits = { name, description, labels, permission, expiresAt, repositories, networks };
+  const { name, description, labels, permission, expiresAt, repositories, networks, expectedCountries } =
+    data;
+  const rights = { permission, expiresAt, repositories, networks };
+  const traits = { name, description, labels, ...rights, expectedCountries };
   return {
     ...traits,
     status: 'active',

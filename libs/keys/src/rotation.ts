@@ -73,8 +73,8 @@ export function successorOf(
     readonly rotates: string;
   },
 ): KeyGenerated['data'] {
-  const { name, description, labels, permission, repositories, networks } = old;
-  const { registry, createdBy, expectedCountries } = generated;
-  const traits = { name, description, labels, permission, repositories, networks };
-  return { ...traits, registry, createdBy, expectedCountries, ...born };
+  const { name, description, labels, permission, repositories, networks, expectedCountries } = old;
+  const { registry, createdBy, canary } = generated;
+  const traits = { name, description, labels, permission, repositories, networks, expectedCountries };
+  return { ...traits, registry, createdBy, canary, ...born };
 }

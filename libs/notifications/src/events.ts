@@ -10,14 +10,24 @@ const EVENT_OF = {
   RotationFailed: 'key.rotation-failed',
   KeyLeakReported: 'key.leak-reported',
   AlertRaised: 'alert.raised',
-  AlertRepeated: 'alert.raised',
   AlertResolved: 'alert.resolved',
+  AlertsDigested: 'alert.digest',
 } as const;
 
 export type EventName = (typeof EVENT_OF)[keyof typeof EVENT_OF];
 
+/** Told to whoever is told of the other: nobody subscribes to it. */
+const TOLD_WITH: Readonly<Partial<Record<EventName, EventName>>> = { 'alert.digest': 'alert.raised' };
+
 /** What a channel can be subscribed to. */
-export const EVENT_NAMES: readonly EventName[] = [...new Set(Object.values(EVENT_OF))];
+export const EVENT_NAMES: readonly EventName[] = Object.values(EVENT_OF).filter(
+  (name) => TOLD_WITH[name] === undefined,
+);
+
+/** What a channel has to be subscribed to in order to be told. */
+export function subscriptionOf(event: EventName): EventName {
+  return TOLD_WITH[event] ?? event;
+}
 
 /** What a channel is told of that does not say what. */
 export const DEFAULT_EVENTS: readonly EventName[] = [

@@ -1,3 +1,5 @@
+import { ALERT_TEXTS } from './alert-texts.js';
+import { curl, keyPath, oneLine, onKey, pathOf, post, rotate, text } from './commands.js';
 import { TEST_EVENT, type EventName } from './events.js';
 
 /** What a message tells of. Names come from users and may hold anything. */
@@ -38,16 +40,8 @@ export interface Message {
 /** Fields of facts that may leave the house. No hash, no ciphertext, no reason that somebody wrote. */
 const SHOWN = [
   'permission', 'expiresAt', 'rotateBy', 'step', 'successor', 'graceEndsAt', 'cause', 'source', 'proven', 'rule', 'severity',
-  'error', 'nextAttemptAt',
+  'error', 'nextAttemptAt', 'alert', 'title', 'where', 'seen', 'usual', 'count', 'since', 'outcome', 'total', 'list',
 ]; // prettier-ignore
-
-/** Control characters would forge lines or headers, and direction marks would reorder what a reader sees. */
-const UNSEEMLY = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
-
-/** A name on one line. */
-export function oneLine(text: string): string {
-  return text.replace(UNSEEMLY, ' ').trim();
-}
 
 /** The words for something that happened, and the payload of a webhook. */
 export function messageOf(told: Told): Message {
@@ -67,7 +61,7 @@ export function messageOf(told: Told): Message {
   return { summary, advice, command, payload: { type: event, timestamp: at, data } };
 }
 
-interface Text {
+export interface Text {
   readonly says: string;
   readonly advice: string;
   readonly command: string | null;
@@ -114,16 +108,13 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
     advice: 'Revoke it, and generate another key where one is needed.',
     command: onKey(told, 'revoke'),
   }),
-  'alert.raised': (told) => ({ says: `Alert${text(told.data['rule'], rule)} raised`, ...look(told) }),
-  'alert.resolved': (told) => ({ says: `Alert${text(told.data['rule'], rule)} resolved`, ...look(told) }),
+  ...ALERT_TEXTS,
   'channel.test': () => ({
     says: 'Test of a notification channel',
     advice: 'It works: there is nothing to do.',
     command: null,
   }),
 };
-
-const rule = (name: string): string => ` ${name}`;
 
 function leak({ data }: Told): string {
   const from = text(data['source'], (source) => ` by ${source}`);
@@ -132,39 +123,8 @@ function leak({ data }: Told): string {
     : `was named in a report of a leak${from}, without its true secret`;
 }
 
-function look(told: Told): Pick<Text, 'advice' | 'command'> {
-  return { advice: 'See the alerts of the registry.', command: curl(`${pathOf(told)}/alerts`) };
-}
-
-function rotate(told: Told): string {
-  return post(`${keyPath(told)}/rotate`, '{"gracePeriod":"PT24H"}');
-}
-
-function onKey(told: Told, action: string): string {
-  return post(`${keyPath(told)}/${action}`, '{}');
-}
-
 function generate(told: Told): string {
   return post(`${pathOf(told)}/keys`, '{"name":"CI","permission":"read","expiresIn":"P90D"}');
-}
-
-function keyPath(told: Told): string {
-  return `${pathOf(told)}/keys/${told.key?.id ?? '<key id>'}`;
-}
-
-/** Slugs and ids are letters, digits, `-` and `_`, so a shell takes them as they are. No name ever stands in a command. */
-function pathOf({ apiUrl = '$DOCKREG_URL', registry }: Told): string {
-  return `${apiUrl}/v1/registries/${registry.slug}`;
-}
-
-const AUTHORIZATION = '-H "Authorization: Bearer $DOCKREG_TOKEN"';
-
-function curl(url: string): string {
-  return `curl ${AUTHORIZATION} "${url}"`;
-}
-
-function post(url: string, body: string): string {
-  return `curl -X POST ${AUTHORIZATION} -H 'Content-Type: application/json' -d '${body}' "${url}"`;
 }
 
 /** A time of the fact as people of the registry read it, to the minute, with its zone. */
@@ -173,10 +133,6 @@ function time({ data, registry: { timeZone } }: Told, field: string, words: stri
   if (Number.isNaN(at)) return '';
   const local = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'short' });
   return `${words} ${local.format(at)} (${timeZone})`;
-}
-
-function text(value: unknown, words: (value: string) => string): string {
-  return typeof value === 'string' ? words(oneLine(value)) : '';
 }
 
 function isPlain(value: unknown): boolean {

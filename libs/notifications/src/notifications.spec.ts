@@ -131,7 +131,7 @@ describe('the events', () => {
     ])); // prettier-ignore
   it('are found by the type of the fact; other facts tell nothing', () => {
     expect(eventOf('KeyRevoked')).toBe('key.revoked');
-    expect(eventOf('AlertRepeated')).toBe('alert.raised');
-    expect([eventOf('KeyChanged'), eventOf('toString')]).toEqual([undefined, undefined]);
+    const others = ['KeyChanged', 'AlertRepeated', 'toString'].map((type) => eventOf(type));
+    expect(others).toEqual([undefined, undefined, undefined]);
   });
 });

@@ -20,11 +20,18 @@ export interface GrantRow {
   readonly repositories: readonly string[];
   /** Empty: from every network. */
   readonly networks: readonly string[];
+  /** Whether it grants nothing, and its use raises an alert. */
+  readonly canary: boolean;
 }
 
 const rows: KeyRows = {
   table: 'grants',
-  birth: ({ registry, secretHash, at }) => ({ registry, secret_hash: secretHash, created_at: at }),
+  birth: ({ registry, secretHash, at, canary }) => ({
+    registry,
+    secret_hash: secretHash,
+    created_at: at,
+    canary: canary ? 1 : 0,
+  }),
   rotation: ({ graceEndsAt }) => ({ grace_ends_at: graceEndsAt }),
   traits: ({ permission, expiresAt, repositories, networks }) => ({
     permission,
@@ -37,7 +44,7 @@ const rows: KeyRows = {
 /** Grants: what a gate decides by, and nothing that people wrote about a key. The hashes of the secrets stand here alone. */
 export const grantTable: Projection = {
   name: 'grants',
-  version: 2,
+  version: 3,
   categories: ['key'],
   // `born` is the row id, so that grants are written side by side in the order of the log, and not all over the file.
   // `repositories` and `networks` are JSON lists, or NULL for most keys, which have no restriction.
@@ -45,7 +52,8 @@ export const grantTable: Projection = {
     CREATE TABLE grants (
       born INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, registry TEXT NOT NULL, permission TEXT NOT NULL,
       secret_hash TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT, revoked_at TEXT,
-      grace_ends_at TEXT, repositories TEXT, networks TEXT, position INTEGER NOT NULL
+      grace_ends_at TEXT, repositories TEXT, networks TEXT, canary INTEGER NOT NULL,
+      position INTEGER NOT NULL
     ) STRICT;`,
   indexes: '',
   apply: (database, event) => applyToKeyRow(rows, database, event),
@@ -64,7 +72,7 @@ export function* eachKey(database: Database): Generator<GrantRow> {
   const statement = database
     .statement(
       `SELECT max(born) AS last, json_group_array(json_array(id, registry, permission, secret_hash, status, created_at,
-         expires_at, revoked_at, grace_ends_at, repositories, networks)) AS page
+         expires_at, revoked_at, grace_ends_at, repositories, networks, canary)) AS page
        FROM (SELECT * FROM grants WHERE born > ? ORDER BY born LIMIT ${PAGE})`,
     )
     .withBigInts();
@@ -73,7 +81,7 @@ export function* eachKey(database: Database): Generator<GrantRow> {
     const row: Row = statement.get([last])!;
     if (row['last'] === null) return;
     last = row['last']!;
-    for (const values of JSON.parse(row['page'] as string) as string[][]) yield grantRow(values);
+    for (const values of JSON.parse(row['page'] as string) as (string | null)[][]) yield grantRow(values);
   }
 }
 
@@ -83,6 +91,7 @@ function grantRow(values: readonly (string | null)[]): GrantRow {
   const [repositories, networks] = [listOf(values[9]), listOf(values[10])];
   return {
     id, registry, permission, secretHash, status, createdAt, expiresAt, revokedAt, graceEndsAt, repositories, networks,
+    canary: Number(values[11]) === 1,
   } as GrantRow; // prettier-ignore
 }
 

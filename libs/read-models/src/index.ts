@@ -1,3 +1,6 @@
+export * from './alert-rows.js';
+export * from './alert-state.js';
+export { alertTable, readConfiguration, type ConfigurationRow } from './alert-table.js';
 export { rebuildModels } from './build.js';
 export { eachKey, grantTable, type GrantRow } from './grant-table.js';
 export * from './key-list.js';
@@ -12,6 +15,7 @@ export {
   unprovenRevocations,
   type KeyRow,
 } from './key-table.js';
+export { keyReaches, lineageOf, type KeyReach } from './key-versions.js';
 export { countLivingKeys, livingKeys } from './living-keys.js';
 export {
   allMembers,
@@ -21,7 +25,6 @@ export {
   ownersOf,
   type MemberRow,
 } from './member-table.js';
-export { modelStatus, type ModelStatus } from './model-status.js';
 export {
   countDeliveries,
   dueDeliveries,
@@ -33,6 +36,10 @@ export {
   type DeliveryRow,
 } from './notification-rows.js';
 export { notificationTable } from './notification-table.js';
+export { DENIALS_OF_REGISTRY_KEPT, listDenials, type DenialRow } from './denials.js';
+export { lastUses, type LastUse } from './last-uses.js';
+export { modelStatus, type ModelStatus } from './model-status.js';
+export { notificationSecretHash } from './notification-secrets.js';
 export type { Projection } from './projection.js';
 export { ReadModels, type ReadModelsOptions } from './read-models.js';
 export {
@@ -60,7 +67,7 @@ export {
   type EndedSchedule,
 } from './rotation-table.js';
 export { ReplayDisplay, type ProgressOutput } from './replay-display.js';
-export { ReplayMeter, type ReplayProgress } from './replay.js';
+export { pagesAfter, ReplayMeter, type ReplayProgress } from './replay.js';
 export {
   API_PROJECTIONS,
   apiModelFile,
@@ -70,3 +77,13 @@ export {
   serverModelFile,
 } from './server-models.js';
 export { NothingToVerify, verifyModels, type Drift, type Verification } from './verify.js';
+export * from './usage-reads.js';
+export {
+  forgetUsage,
+  HOURS_KEPT,
+  MINUTE_MS,
+  MINUTES_KEPT,
+  USAGE_STEPS,
+  usageKeptFrom,
+  usageWholeFrom,
+} from './usage-table.js';

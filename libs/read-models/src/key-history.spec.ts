@@ -54,7 +54,7 @@ function factsOf({ birth, born, then }: History, number: number): readonly KeyFa
   const data: KeyGenerated['data'] = {
     at: at(birth), registry, registryRevision: '0', createdBy: number % 2 === 0 ? 'usr_a' : 'usr_b', name: 'CI',
     permission: 'read', secretHash: 'ab'.repeat(32), expiresAt: null, description: null, labels: {}, repositories: [],
-    networks: [], expectedCountries: [], rotates: null, ...born,
+    networks: [], expectedCountries: [], rotates: null, canary: false, ...born,
   }; // prettier-ignore
   return [{ type: 'KeyGenerated', data }, ...then.map(([when, make]) => make(at(when)))];
 }
@@ -98,17 +98,18 @@ function rowOf(id: string, state: ExistingKey): Omit<KeyRow, 'born'> {
     schedule: _schedule,
     reminders: _said,
     snoozedUntil: _until,
+    schedule: _schedule,
     ...now
   } = state;
-  const { createdBy, expectedCountries } = generated;
+  const { createdBy } = generated;
   return {
     ...now,
     id,
     registry,
     createdAt: generated.at,
     createdBy,
-    expectedCountries,
     rotates: null,
+    canary: false,
     revision: 0n,
   };
 }

@@ -19,6 +19,8 @@ export interface KeyQuery {
   readonly labels?: Readonly<Record<string, string>>;
   readonly createdBy?: string;
   readonly expiresBefore?: string;
+  /** RFC 3339 with milliseconds: keys that were generated before it and have not been used since. */
+  readonly unusedSince?: string;
   readonly sort: KeySort;
   /** Sort value and birth of the last key of the page before. */
   readonly after?: { readonly name: string; readonly born: string };
@@ -75,6 +77,12 @@ function filters(query: KeyQuery): { conditions: string[]; values: SqlValue[] } 
   if (query.permission) where(`permission IN (${marks(query.permission)})`, ...query.permission);
   if (query.nameContains) where('instr(folded_name, ?) > 0', foldName(query.nameContains));
   if (query.createdBy) where('created_by = ?', query.createdBy);
+  if (query.unusedSince)
+    where(
+      'created_at < ? AND NOT EXISTS (SELECT 1 FROM last_uses WHERE last_uses.key = id AND at >= ?)',
+      query.unusedSince,
+      Date.parse(query.unusedSince),
+    );
   if (query.expiresBefore) where('expires_at < ?', query.expiresBefore);
   for (const [label, value] of Object.entries(query.labels ?? {})) {
     // A member look-up by equality, not a JSON path: a label may hold any character. The text alone is looked at first,

@@ -8,7 +8,6 @@ import type { Projection } from './projection.js';
 export interface KeyRow extends KeyTraits {
   readonly id: string;
   readonly registry: string;
-  readonly expectedCountries: readonly string[];
   readonly status: ExistingKey['status'];
   readonly createdAt: string;
   readonly createdBy: string;
@@ -17,6 +16,8 @@ export interface KeyRow extends KeyTraits {
   readonly revocation: Revocation | null;
   /** Id of the key that it was made to take over from. */
   readonly rotates: string | null;
+  /** Whether it grants nothing and was laid out to be found. */
+  readonly canary: boolean;
   /** Its own successor. */
   readonly rotation: Rotation | null;
   /** Commit position of KeyGenerated: the order of birth. */
@@ -28,12 +29,12 @@ export interface KeyRow extends KeyTraits {
 const rows: KeyRows = {
   table: 'keys',
   history: 'key_history',
-  birth: ({ registry, at, createdBy, expectedCountries, rotates }) => ({
+  birth: ({ registry, at, createdBy, rotates, canary }) => ({
     registry,
     created_at: at,
     created_by: createdBy,
-    expected_countries: JSON.stringify(expectedCountries),
     rotates,
+    canary: canary ? 1 : 0,
     linked: 0,
     proven: 0,
     revision: 0n,
@@ -44,7 +45,16 @@ const rows: KeyRows = {
   }),
   end: ({ cause, reason }) => ({ revocation: JSON.stringify({ cause, reason }) }),
   proof: { proven: 1 },
-  traits: ({ name, description, labels, permission, expiresAt, repositories, networks }) => ({
+  traits: ({
+    name,
+    description,
+    labels,
+    permission,
+    expiresAt,
+    repositories,
+    networks,
+    expectedCountries,
+  }) => ({
     name,
     folded_name: name === undefined ? undefined : foldName(name),
     description,
@@ -53,6 +63,7 @@ const rows: KeyRows = {
     expires_at: expiresAt,
     repositories: repositories && JSON.stringify(repositories),
     networks: networks && JSON.stringify(networks),
+    expected_countries: expectedCountries && JSON.stringify(expectedCountries),
   }),
 };
 
@@ -65,12 +76,12 @@ const COLUMNS = `
       permission TEXT NOT NULL, description TEXT, labels TEXT NOT NULL, repositories TEXT NOT NULL, networks TEXT NOT NULL,
       expected_countries TEXT NOT NULL, status TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
       expires_at TEXT, revoked_at TEXT, revocation TEXT, proven INTEGER NOT NULL, rotates TEXT, linked INTEGER NOT NULL,
-      rotation TEXT, grace_ends_at TEXT, position INTEGER NOT NULL, revision INTEGER NOT NULL, since TEXT NOT NULL`;
+      canary INTEGER NOT NULL,       rotation TEXT, grace_ends_at TEXT, position INTEGER NOT NULL, revision INTEGER NOT NULL, since TEXT NOT NULL`;
 
 /** Keys as people see them, with their traits of now and, in `key_history`, those that they had. No hash of a secret: a node without a gate has no use for any. */
 export const keyTable: Projection = {
   name: 'keys',
-  version: 6,
+  version: 7,
   categories: ['key'],
   // `born` is the row id, so that keys are written side by side in the order of the log, and not all over the file.
   schema: `
@@ -204,6 +215,7 @@ export function keyRow(row: Row): KeyRow {
     revokedAt: row['revoked_at'] as string | null,
     revocation: JSON.parse((row['revocation'] as string | null) ?? 'null') as Revocation | null,
     rotates: row['rotates'] as string | null,
+    canary: Number(row['canary']) === 1,
     rotation: JSON.parse((row['rotation'] as string | null) ?? 'null') as Rotation | null,
     born: row['born'] as bigint,
     revision: row['revision'] as bigint,

@@ -33,6 +33,7 @@ const data: KeyGenerated['data'] = {
   networks: ['10.0.0.0/8'],
   expectedCountries: ['DE'],
   rotates: null,
+  canary: false,
 };
 const generated: KeyFact = { type: 'KeyGenerated', data };
 const changed = (changes: Partial<KeyTraits>): KeyFact => ({
@@ -117,18 +118,19 @@ describe('the tables of keys and grants', () => {
           proven: _proof,
           reminders: _said,
           snoozedUntil: _until,
+          schedule: _schedule,
           leak: _leak,
           schedule: _schedule,
           ...now
         } = state;
         expect(findKey(database, registry, id)).toEqual({
-          ...now, id, registry, createdAt: at(0), createdBy: 'usr_a', expectedCountries: ['DE'], rotates: null,
+          ...now, id, registry, createdAt: at(0), createdBy: 'usr_a', rotates: null, canary: false,
           born: expect.anything(), revision: newestRevision(placed([generated, ...facts]), isSeenInKey),
         }); // prettier-ignore
         const { status, permission, expiresAt, revokedAt, repositories, networks, rotation } = now;
         expect(grantOf(id)).toEqual({
           id, registry, secretHash: data.secretHash, createdAt: at(0), status, permission, expiresAt, revokedAt,
-          repositories, networks, graceEndsAt: rotation?.graceEndsAt ?? null,
+          repositories, networks, graceEndsAt: rotation?.graceEndsAt ?? null, canary: false,
         }); // prettier-ignore
       }),
       { numRuns: 300 },

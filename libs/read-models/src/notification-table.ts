@@ -1,6 +1,6 @@
 import { v5 as uuidv5 } from 'uuid';
 import type { RecordedFact } from '#libs/kernel';
-import { eventOf, TEST_EVENT, type DeliveryFact } from '#libs/notifications';
+import { eventOf, subscriptionOf, TEST_EVENT, type DeliveryFact } from '#libs/notifications';
 import type { Channel, ChannelConfigured, ChannelRemoved } from '#libs/registries';
 import type { Database } from '#libs/sqlite';
 import type { Projection } from './projection.js';
@@ -16,8 +16,8 @@ export const OPEN = `status IN ('pending', 'failed')`;
 /** Channels, and what is to be delivered to whom: for nodes with an API or a worker. */
 export const notificationTable: Projection = {
   name: 'notifications',
-  version: 1,
-  categories: ['registry', 'key', 'alert', 'delivery'],
+  version: 2,
+  categories: ['registry', 'key', 'alert', 'digest', 'delivery'],
   schema: `
     CREATE TABLE channels (
       id TEXT PRIMARY KEY, registry TEXT NOT NULL, created_at TEXT NOT NULL, since INTEGER NOT NULL, revision INTEGER NOT NULL,
@@ -86,10 +86,13 @@ function remove(database: Database, { data: { channel } }: RecordedFact<ChannelR
 /** A fact of a key or an alert: it is due to every channel that wants it, and to the users that it names. */
 function notify(database: Database, fact: RecordedFact): void {
   const event = eventOf(fact.type);
-  const { registry, recipients } = fact.data as { registry?: unknown; recipients?: unknown };
+  const { registry, recipients, tells } = fact.data as Readonly<Record<string, unknown>>;
   if (event === undefined || typeof registry !== 'string') return;
+  // An alert that is kept back is told of by the digest.
+  if (tells === false) return;
   for (const { channel, events, disabled } of channelsOf(database, registry)) {
-    if (disabled === null && events.includes(event)) due(database, fact, event, registry, channel);
+    if (disabled === null && events.includes(subscriptionOf(event)))
+      due(database, fact, event, registry, channel);
   }
   const users = Array.isArray(recipients) ? recipients.filter((user) => typeof user === 'string') : [];
   for (const user of users) due(database, fact, event, registry, user);

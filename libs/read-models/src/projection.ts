@@ -10,6 +10,11 @@ export interface Projection {
   readonly categories: readonly string[];
   /** `CREATE TABLE` statements, and indexes that `apply` needs. Each table has a primary key, by which it is compared with a replay of the log. */
   readonly schema: string;
+  /**
+   * Tables whose rows go when the log no longer has what they are made of: they have a column `minute`, the minute since 1970
+   * at which the time that a row is about begins.
+   */
+  readonly aging?: readonly string[];
   /** `CREATE INDEX IF NOT EXISTS` statements for the readers; run when the tables have caught up, so that rows come cheap. */
   readonly indexes: string;
   /** Called inside the transaction that also stores the checkpoint. Ignores event types that it does not know. */

@@ -77,11 +77,16 @@ function change(database: Database, id: string, { type, data }: RegistryFact): v
     case 'RegistryPlanChanged':
       database.run('UPDATE registries SET plan = ? WHERE id = ?', [data.plan, id]);
       return;
+    case 'AlertRuleChanged':
+    case 'RuleMuted':
+    case 'AlertSettingsChanged':
     case 'MemberAdded':
     case 'MemberRoleChanged':
     case 'MemberRemoved':
     case 'ChannelConfigured':
     case 'ChannelRemoved':
+    case 'NotificationSecretIssued':
+    case 'NotificationSecretRemoved':
       // In tables of their own, which a gate does not keep.
       return;
   }

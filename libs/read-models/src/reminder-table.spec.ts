@@ -24,7 +24,7 @@ const born = (registry: string, expiresAt: string | null): KeyFact => ({
   type: 'KeyGenerated',
   data: {
     at: day(0), registry, registryRevision: '0', createdBy: 'usr_a', name: 'CI', permission: 'read', secretHash: 'ab'.repeat(32),
-    expiresAt, description: null, labels: {}, repositories: [], networks: [], expectedCountries: [], rotates: null,
+    expiresAt, description: null, labels: {}, repositories: [], networks: [], expectedCountries: [], rotates: null, canary: false,
   }, // prettier-ignore
 });
 const ruled = (rules: ReminderRules) => ({

@@ -1,13 +1,16 @@
 import { join } from 'node:path';
+import { alertTable } from './alert-table.js';
 import { grantTable } from './grant-table.js';
 import { keyTable } from './key-table.js';
 import { memberTable } from './member-table.js';
 import { notificationTable } from './notification-table.js';
+import { notificationSecretTable } from './notification-secrets.js';
 import type { Projection } from './projection.js';
 import { reminderTable } from './reminder-table.js';
 import { reservationTable } from './reservation-table.js';
 import { registryTable } from './registry-table.js';
 import { rotationTable } from './rotation-table.js';
+import { usageTable } from './usage-table.js';
 
 /** What a node keeps that has a gate beside other roles. */
 export const SERVER_PROJECTIONS: readonly Projection[] = [
@@ -19,6 +22,9 @@ export const SERVER_PROJECTIONS: readonly Projection[] = [
   rotationTable,
   grantTable,
   notificationTable,
+  alertTable,
+  notificationSecretTable,
+  usageTable,
 ];
 
 /** Read-model files are told apart by what they hold. */
@@ -26,7 +32,7 @@ export function serverModelFile(dataDir: string): string {
   return join(dataDir, 'read-models', 'server.sqlite');
 }
 
-/** What a node keeps that has no gate: no hash of any secret. */
+/** What a node keeps that has no gate: no hash of the secret of any key. */
 export const API_PROJECTIONS: readonly Projection[] = [
   registryTable,
   memberTable,
@@ -35,6 +41,9 @@ export const API_PROJECTIONS: readonly Projection[] = [
   rotationTable,
   notificationTable,
   reservationTable,
+  alertTable,
+  notificationSecretTable,
+  usageTable,
 ];
 
 export function apiModelFile(dataDir: string): string {

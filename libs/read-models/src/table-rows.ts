@@ -40,12 +40,12 @@ export function tablesOf(database: Database): string[] {
   return rows.map((row) => row['name'] as string);
 }
 
-/** The canonical hash of a table. Gives the event loop a turn after each page. */
-export async function hashTable(database: Database, table: string): Promise<TableHash> {
+/** The canonical hash of a table, or of its rows from a `minute` on. Gives the event loop a turn after each page. */
+export async function hashTable(database: Database, table: string, fromMinute?: number): Promise<TableHash> {
   const hash = createHash('sha256');
   hash.update(`${columnsOf(database, table).description}\n`);
   let rows = 0;
-  for await (const { text } of canonicalRows(database, table)) {
+  for await (const { text } of canonicalRows(database, table, fromMinute)) {
     hash.update(`${text}\n`);
     rows++;
   }
@@ -53,15 +53,20 @@ export async function hashTable(database: Database, table: string): Promise<Tabl
 }
 
 /** The rows of a table in the order of its primary key. Throws for a table without one: its order would mean nothing. */
-export async function* canonicalRows(database: Database, table: string): AsyncGenerator<CanonicalRow> {
+export async function* canonicalRows(
+  database: Database,
+  table: string,
+  fromMinute?: number,
+): AsyncGenerator<CanonicalRow> {
   const { key, keyNames } = columnsOf(database, table);
   if (key.length === 0) throw new Error(`the table ${table} has no primary key`);
   const list = key.join(', ');
   const order = `ORDER BY ${list} LIMIT ${PAGE_ROWS}`;
-  const beyond = `WHERE (${list}) > (${key.map(() => '?').join(', ')})`;
+  const young = fromMinute === undefined ? 'true' : `minute >= ${fromMinute}`;
+  const beyond = `AND (${list}) > (${key.map(() => '?').join(', ')})`;
   let last: SqlValue[] | undefined;
   for (;;) {
-    const sql = `SELECT * FROM ${quoted(table)} ${last ? beyond : ''} ${order}`;
+    const sql = `SELECT * FROM ${quoted(table)} WHERE ${young} ${last ? beyond : ''} ${order}`;
     const page = database
       .statement(sql)
       .withBigInts()

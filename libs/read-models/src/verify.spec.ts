@@ -57,11 +57,16 @@ describe('verify', () => {
     expect(position).toBe(models.position);
     expect(events).toBe(1_500);
     expect(tables.map(({ table, rows }) => [table, rows])).toEqual([
+      ['alert_configurations', 0],
+      ['alerts', 0],
       ['channels', 0],
       ['deliveries', 0],
+      ['denials', 0],
       ['grants', KEYS],
       ['key_history', KEYS / 4],
       ['keys', KEYS],
+      ['last_uses', 0],
+      ['notification_secrets', 0],
       ['registries', 0],
       ['registry_hosts', 0],
       ['registry_members', 0],
@@ -69,6 +74,9 @@ describe('verify', () => {
       ['reminder_rules', 0],
       ['reservations', 0],
       ['rotation_schedules', 0],
+      ['usage_clock', 0],
+      ['usage_counts', 0],
+      ['usage_tops', 0],
     ]);
     expect(tables.every(({ sha256, replayed }) => sha256 === replayed)).toBe(true);
   });

@@ -170,6 +170,76 @@ export const registryFacts = describeFacts([registries], {
     fields: { at: ['time', 'When it was removed.'], channel: ['text', 'Id of the channel.'] },
     example: { at: '2026-02-03T15:05:00.000Z', channel: 'chn_7Qm4TzR0aKd9P2Xb' },
   },
+  AlertRuleChanged: {
+    description: 'A rule of the alerts is on or off, with this threshold. The fact carries the whole of it.',
+    fields: {
+      at: ['time', 'When it was laid down.'],
+      rule: ['text', 'Name of the rule (docs/alerts.md).'],
+      keys: ['object', 'By the id of a key what holds for it in place of this: `enabled`, `threshold`.'],
+      enabled: ['boolean', 'Whether the rule raises alerts.'],
+      threshold: ['number or null', 'In the unit of the rule; null: its default.'],
+    },
+    example: {
+      at: '2026-02-03T15:10:00.000Z',
+      rule: 'volume-pushes',
+      keys: { drk_5Tg9Xc3Lm7Qa1Wz4: { enabled: false, threshold: null } },
+      enabled: true,
+      threshold: 50,
+    },
+  },
+  RuleMuted: {
+    description: 'A rule raises nothing for uses before a time.',
+    fields: {
+      at: ['time', 'When somebody said so.'],
+      rule: ['text', 'Name of the rule.'],
+      key: ['text or null', 'Id of the key that it is muted for; null: for all.'],
+      until: ['time or null', 'Until when; null: it raises alerts again.'],
+    },
+    example: {
+      at: '2026-02-03T15:15:00.000Z',
+      rule: 'new-network',
+      key: 'drk_5Tg9Xc3Lm7Qa1Wz4',
+      until: '2026-02-10T15:15:00.000Z',
+    },
+  },
+  AlertSettingsChanged: {
+    description: 'What holds for all rules of the alerts was laid down. The fact carries the whole of it.',
+    fields: {
+      at: ['time', 'When it was laid down.'],
+      settings: [
+        'object',
+        'All of `learningDays`, `foldHours`, `expectedCountries`, `expectedNetworks`, `quietHours` and `digestAt`, as the API has them.',
+      ],
+    },
+    example: {
+      at: '2026-02-03T15:20:00.000Z',
+      settings: {
+        learningDays: 14,
+        foldHours: 24,
+        expectedCountries: ['DE'],
+        expectedNetworks: [],
+        quietHours: { from: '22:00', until: '07:00' },
+        digestAt: '08:00',
+      },
+    },
+  },
+  NotificationSecretIssued: {
+    description:
+      'The registry behind the gate may send notifications with a new secret; the one before, if any, ended.',
+    fields: {
+      at: ['time', 'When it was made.'],
+      secretHash: ['text', 'SHA-256 of the secret, in hexadecimal.'],
+    },
+    example: {
+      at: '2026-02-03T14:55:00.000Z',
+      secretHash: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    },
+  },
+  NotificationSecretRemoved: {
+    description: 'Notifications are taken no more: their secret ended.',
+    fields: { at: ['time', 'When it was removed.'] },
+    example: { at: '2026-02-03T14:58:00.000Z' },
+  },
 });
 
 /** What it says about names: one stream a name, so that the store itself keeps names unique. */

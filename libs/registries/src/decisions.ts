@@ -90,6 +90,23 @@ export function changePlan(plan: Plan, at: string): Decision<RegistryState, Regi
     existing(state).plan === plan ? [] : [{ type: 'RegistryPlanChanged', data: { at, plan } }];
 }
 
+/** Notifications are taken with this secret from now on, and with no other; its hash is SHA-256 in hex. */
+export function issueNotificationSecret(
+  secretHash: string,
+  at: string,
+): Decision<RegistryState, RegistryFact> {
+  return (state) => {
+    existing(state);
+    return [{ type: 'NotificationSecretIssued', data: { at, secretHash } }];
+  };
+}
+
+/** Notifications are taken no more. Nothing where they were not. */
+export function removeNotificationSecret(at: string): Decision<RegistryState, RegistryFact> {
+  return (state) =>
+    existing(state).takesNotifications ? [{ type: 'NotificationSecretRemoved', data: { at } }] : [];
+}
+
 function hostAdded(host: string, at: string): RegistryFact {
   return { type: 'HostAdded', data: { at, host } };
 }

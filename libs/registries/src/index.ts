@@ -1,3 +1,4 @@
+export * from './alert-rules.js';
 export * from './catalogue.js';
 export * from './channels.js';
 export * from './decisions.js';

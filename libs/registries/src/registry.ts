@@ -1,4 +1,5 @@
 import { Refusal, type Fact, type Role, type StreamKind } from '#libs/kernel';
+import { alertingAfter, NO_ALERTING, type Alerting, type AlertingFact } from './alert-rules.js';
 import { channelsAfter, type Channel, type ChannelConfigured, type ChannelRemoved } from './channels.js';
 import { DEFAULT_POLICY, type PolicyChanges, type RegistryPolicy } from './policy.js';
 
@@ -40,6 +41,12 @@ export type MemberRoleChanged = Fact<
   { readonly at: string; readonly user: string; readonly role: Role }
 >;
 export type MemberRemoved = Fact<'MemberRemoved', { readonly at: string; readonly user: string }>;
+/** A secret for notifications was made, and the one before ended; `secretHash` is SHA-256 in hex. */
+export type NotificationSecretIssued = Fact<
+  'NotificationSecretIssued',
+  { readonly at: string; readonly secretHash: string }
+>;
+export type NotificationSecretRemoved = Fact<'NotificationSecretRemoved', { readonly at: string }>;
 export type RegistryFact =
   | RegistryCreated
   | HostAdded
@@ -52,7 +59,10 @@ export type RegistryFact =
   | MemberRoleChanged
   | MemberRemoved
   | ChannelConfigured
-  | ChannelRemoved;
+  | ChannelRemoved
+  | NotificationSecretIssued
+  | NotificationSecretRemoved
+  | AlertingFact;
 
 /** A member of a registry, and since when. */
 export interface Member {
@@ -75,6 +85,9 @@ export type RegistryState =
       readonly members: ReadonlyMap<string, Member>;
       /** By id, in the order in which they were added. */
       readonly channels: ReadonlyMap<string, Channel>;
+      readonly alerting: Alerting;
+      /** Whether notifications are taken: there is a secret for them. */
+      readonly takesNotifications: boolean;
       readonly createdAt: string;
       readonly createdBy: string;
     };
@@ -114,6 +127,14 @@ export const registries: StreamKind<RegistryState, RegistryFact> = {
       case 'ChannelConfigured':
       case 'ChannelRemoved':
         return { ...state, channels: channelsAfter(state.channels, fact) };
+      case 'AlertRuleChanged':
+      case 'RuleMuted':
+      case 'AlertSettingsChanged':
+        return { ...state, alerting: alertingAfter(state.alerting, fact) };
+      case 'NotificationSecretIssued':
+        return { ...state, takesNotifications: true };
+      case 'NotificationSecretRemoved':
+        return { ...state, takesNotifications: false };
       default:
         return unknownFact(fact, state);
     }
@@ -129,7 +150,8 @@ export function existing(state: RegistryState): Exclude<RegistryState, { status:
 function created({ data: { at, slug, name, plan, createdBy } }: RegistryCreated): RegistryState {
   const none = { hosts: [], upstream: null, policy: DEFAULT_POLICY, members: new Map<string, Member>() };
   const channels = new Map<string, Channel>();
-  return { status: 'active', slug, name, plan, ...none, channels, createdAt: at, createdBy };
+  const more = { channels, alerting: NO_ALERTING, takesNotifications: false };
+  return { status: 'active', slug, name, plan, ...none, ...more, createdAt: at, createdBy };
 }
 
 function membersAfter(

@@ -14,6 +14,11 @@ const SEEN_IN: Readonly<Record<RegistryFact['type'], readonly ('registry' | 'pol
   MemberRemoved: ['member'],
   ChannelConfigured: [],
   ChannelRemoved: [],
+  AlertRuleChanged: [],
+  RuleMuted: [],
+  AlertSettingsChanged: [],
+  NotificationSecretIssued: [],
+  NotificationSecretRemoved: [],
 };
 
 interface AnyFact {

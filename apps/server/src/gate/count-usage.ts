@@ -3,6 +3,7 @@ import type { AccessModel, Asked, Credentials, Decision } from '#libs/access';
 import type { Geography } from '#libs/geography';
 import { hash32 } from '#libs/kernel';
 import { clientName, type DeniedUse, type UsageCounter } from '#libs/usage';
+import type { LiveLastUses } from '../usage/live-last-uses.js';
 import type { GateUsage, UsedKey } from './gate.js';
 
 /** From here on an answer says that something failed behind the gate; 404 is what a push asks for before it sends a blob. */
@@ -17,6 +18,7 @@ export class CountUsage implements GateUsage {
     private readonly parts: {
       readonly counter: UsageCounter;
       readonly geography: Geography;
+      readonly lastUses?: Pick<LiveLastUses, 'used'>;
       readonly access: AccessModel;
       /** In ms since the epoch. */
       readonly now: () => number;
@@ -24,8 +26,11 @@ export class CountUsage implements GateUsage {
   ) {}
 
   accepted(used: UsedKey, { action, repository }: Asked, request: IncomingMessage, address: string): void {
-    const { counter, access, now } = this.parts;
-    counter.accept({ ...used, action, repository, ...this.#from(request, address) }, now(), access.position);
+    const { counter, lastUses, access, now } = this.parts;
+    const use = { ...used, action, repository, ...this.#from(request, address) };
+    const at = now();
+    counter.accept(use, at, access.position);
+    lastUses?.used(use, at);
   }
 
   follow(
@@ -79,9 +84,10 @@ export class CountUsage implements GateUsage {
     const key = decision.proven ? decision.keyId : credentials.kind === 'key' ? credentials.id : undefined;
     const home = key === undefined ? undefined : access.registryOfKey(key);
     if (home === undefined) return { registry, key: undefined, reason };
+    const isTold = decision.proven || access.isCanary(key!);
     return {
-      registry: decision.proven ? home : registry,
-      key: decision.proven || home === registry ? key : undefined,
+      registry: isTold ? home : registry,
+      key: isTold || home === registry ? key : undefined,
       reason,
     };
   }

@@ -13,7 +13,7 @@ import { ProveRevocations } from './prove-revocations.js';
 
 const data: KeyGenerated['data'] = {
   at: '2026-01-01T00:00:00.000Z', registry: 'reg_a', registryRevision: '0', createdBy: 'usr_a', name: 'CI', permission: 'read',
-  secretHash: 'ab'.repeat(32), expiresAt: null, description: null, labels: {}, repositories: [], networks: [], expectedCountries: [], rotates: null,
+  secretHash: 'ab'.repeat(32), expiresAt: null, description: null, labels: {}, repositories: [], networks: [], expectedCountries: [], rotates: null, canary: false,
 }; // prettier-ignore
 const context = () => ({
   commandId: randomUUID(),

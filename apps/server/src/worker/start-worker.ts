@@ -1,14 +1,18 @@
+import { LaterRelease } from '#libs/event-store';
 import type { QueuePlace } from '#libs/jobs';
 import { Outgoing } from '#libs/outgoing';
+import { alertStateFile, usageWholeFrom } from '#libs/read-models';
 import { connectRedisForQueues } from '#libs/redis';
 import { subjectKeysAtFirstUse } from '../open-subject-keys.js';
 import type { Core } from '../start-core.js';
 import { DeliverNotifications } from './deliver-notifications.js';
+import { DigestAlerts } from './digest-alerts.js';
 import { DiscardSuccessors } from './discard-successors.js';
 import { EndGraces } from './end-graces.js';
 import { ExpireKeys } from './expire-keys.js';
 import { mailerOf } from './mailer.js';
 import { ProveRevocations } from './prove-revocations.js';
+import { RaiseAlerts } from './raise-alerts.js';
 import { ReleaseReservations } from './release-reservations.js';
 import { RemindOwners } from './remind-owners.js';
 import { Reconciler } from './reconciler.js';
@@ -36,14 +40,18 @@ export function startWorker(core: Core): void {
   const discardSuccessors = new DiscardSuccessors(eventLog, readModels, log);
   const releaseReservations = new ReleaseReservations(eventLog, readModels, log);
   const { logId } = installation;
-  const models = { file: readModels.database.file, logId, log: eventLog, projections };
+  const agedBefore = () => usageWholeFrom(core.settings.usageKeptDays, Date.now());
+  const models = { file: readModels.database.file, logId, log: eventLog, projections, agedBefore };
   const verifyProjections = new VerifyProjections(models, queue, drift, log);
   closers.add('verify-projections', () => verifyProjections.close());
   const proveRevocations = new ProveRevocations(eventLog, core.membership, readModels, log);
   const deliver = deliverNotifications(core, queue);
+  const digestAlerts = new DigestAlerts(eventLog, readModels);
+  raiseAlerts(core);
   const reconciler = new Reconciler(
     [
       proveRevocations, discardSuccessors, releaseReservations, expireKeys, endGraces, remindOwners, rotateKeys, verifyProjections,
+      digestAlerts,
       deliver,
     ], // prettier-ignore
     log,
@@ -64,6 +72,38 @@ function rotateKeysOf(core: Core, queue: QueuePlace): RotateKeys {
   );
   closers.add('rotate-keys', () => rotateKeys.close());
   return rotateKeys;
+}
+
+/** It opens its state beside; a process that cannot raise alerts any more ends, and another start goes on. */
+function raiseAlerts({
+  eventLog: log,
+  readModels,
+  installation,
+  settings,
+  backends,
+  closers,
+  ...core
+}: Core) {
+  const { logId } = installation;
+  const onFailure = (error: unknown): void => {
+    // The read models have met the same fact, and say so.
+    if (!(error instanceof LaterRelease)) backends.fail('alerts', error);
+  };
+  const stateFile = alertStateFile(settings.dataDir);
+  const started = RaiseAlerts.start({ log, readModels, stateFile, logId, processLog: core.log, onFailure });
+  let running: RaiseAlerts | undefined;
+  started.then((alerts) => (running = alerts), onFailure);
+  core.metrics.gauge(
+    'dockreg_alerts_told',
+    'Alerts and repeats that were recorded since the start',
+    () => running?.raised ?? 0,
+  );
+  core.metrics.gauge(
+    'dockreg_alerts_waiting',
+    'Findings of the rules that wait for the event store',
+    () => running?.waiting ?? 0,
+  );
+  closers.add('raise-alerts', async () => (await started.catch(() => undefined))?.close());
 }
 
 function deliverNotifications(core: Core, queue: QueuePlace): DeliverNotifications {

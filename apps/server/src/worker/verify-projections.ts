@@ -53,6 +53,8 @@ export class VerifyProjections {
       readonly logId: string;
       readonly log: EventLog;
       readonly projections: readonly Projection[];
+      /** The minute from which the log has all facts of usage; asked at each comparison. */
+      readonly agedBefore?: () => number;
     },
     queue: QueuePlace,
     private readonly report: DriftReport,
@@ -91,8 +93,10 @@ export class VerifyProjections {
 
   private async run(): Promise<Verification> {
     const startedAt = performance.now();
+    const { agedBefore, ...source } = this.source;
     const verification = await verifyModels({
-      ...this.source,
+      ...source,
+      ...(agedBefore && { agedBefore: agedBefore() }),
       signal: this.closing.signal,
     });
     this.report.found(verification);

@@ -8,7 +8,7 @@ export const MONDAY = Date.parse('2026-01-05T00:00:00.000Z');
 export const REGISTRY = 'reg_1';
 export const KEY = 'drk_1';
 
-const HOME = { network: '203.0.113.0/24', country: 'DE', asn: 64500 };
+export const HOME = { network: '203.0.113.0/24', country: 'DE', asn: 64500 };
 export const FAR = { network: '198.51.100.0/24', country: 'BR', asn: 64999 };
 
 interface Use {

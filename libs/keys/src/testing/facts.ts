@@ -18,6 +18,7 @@ export const data: KeyGenerated['data'] = {
   networks: ['10.0.0.0/8'],
   expectedCountries: [],
   rotates: null,
+  canary: false,
 };
 export const registry = 'reg_a';
 export const during = '2026-01-10T00:00:00.000Z';

@@ -31,6 +31,11 @@ const REGISTRY_RIGHTS: Readonly<Record<string, Right>> = {
   MemberRemoved: 'members',
   ChannelConfigured: 'configure',
   ChannelRemoved: 'configure',
+  AlertRuleChanged: 'see',
+  RuleMuted: 'see',
+  AlertSettingsChanged: 'see',
+  NotificationSecretIssued: 'see',
+  NotificationSecretRemoved: 'see',
 } satisfies Record<RegistryFact['type'], Right>;
 
 /** What a fact needs to be seen. */

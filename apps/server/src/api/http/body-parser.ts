@@ -19,6 +19,12 @@ export function rawBodyOf(request: FastifyRequest): Buffer {
   return rawBodies.get(request) ?? Buffer.alloc(0);
 }
 
+/** What CNCF distribution calls the JSON of its notifications, in its third and second release. */
+const NOTIFICATIONS = [
+  'application/vnd.docker.distribution.events.v2+json',
+  'application/vnd.docker.distribution.events.v1+json',
+];
+
 /**
  * JSON in UTF-8 is the only body that the API takes. An empty body is no body, because many clients name a content type
  * on every DELETE. What passes here holds no unstorable text, no prototype keys and at most 16 levels.
@@ -26,15 +32,19 @@ export function rawBodyOf(request: FastifyRequest): Buffer {
 export function acceptOnlyJson(fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    if (body.length === 0) return done(null, undefined);
-    rawBodies.set(request, body as Buffer);
-    if (!isUtf8(body as Buffer)) return done(malformed('The body is not UTF-8.'));
-    void parseJson(request, body.toString(), (error, value: unknown) => {
-      const problem = error ? malformed('The body is not valid JSON.') : faultOf(value);
-      done(problem ?? null, value);
-    });
-  });
+  fastify.addContentTypeParser(
+    ['application/json', ...NOTIFICATIONS],
+    { parseAs: 'buffer' },
+    (request, body, done) => {
+      if (body.length === 0) return done(null, undefined);
+      rawBodies.set(request, body as Buffer);
+      if (!isUtf8(body as Buffer)) return done(malformed('The body is not UTF-8.'));
+      void parseJson(request, body.toString(), (error, value: unknown) => {
+        const problem = error ? malformed('The body is not valid JSON.') : faultOf(value);
+        done(problem ?? null, value);
+      });
+    },
+  );
 }
 
 function malformed(detail: string): Problem {

@@ -26,7 +26,9 @@ const TAGS: Readonly<Record<string, string>> = {
   members: 'Who has which role in a registry.',
   keys: 'Keys with which registry clients pull and push.',
   channels: 'Where a registry is told what happens to its keys, and what became of each message.',
+  alerts: 'What the rules found in the use of keys, who looks after it, and what is laid down for the rules.',
   leaks: 'Reports of leaked keys, and a check of a text.',
+  usage: 'What keys are used for, what was refused, and where that is told from.',
   changes: 'What has happened since a position, of what the caller may see: to poll, or as a stream.',
   'audit log': 'Signed proofs of what happened.',
 };
@@ -40,6 +42,8 @@ const PATH_PARAMETERS: Readonly<Record<string, { description: string; example?: 
   user: { description: 'Id of the user.', example: 'usr_8Zk1mQ4vT0aXc2Lp' },
   channel: { description: 'Id of the channel.', example: 'chn_7Qm4TzR0aKd9P2Xb' },
   delivery: { description: 'Id of the delivery.', example: '7d1f0b8e-2c7d-5c58-9d2f-1d3f6a5e8c11' },
+  alert: { description: 'Id of the alert.', example: 'alt_9Kd2Xw5Vb8Nq1Lz7' },
+  rule: { description: 'Name of the rule.', example: 'push-from-unexpected-place' },
   host: { description: 'A host of the registry.', example: 'registry.example.com' },
 };
 

@@ -9,6 +9,13 @@ export interface EntryKind {
 
 export const NETWORK: EntryKind = { problem: networkProblem, normal: normalizeNetwork };
 
+/** ISO 3166-1 alpha-2, in either case. */
+export const COUNTRY: EntryKind = {
+  problem: (text) =>
+    /^[A-Za-z]{2}$/.test(text) ? undefined : 'a country is its two letters of ISO 3166-1, such as DE',
+  normal: (text) => text.toUpperCase(),
+};
+
 /** A caller can act on this many faults. */
 const FAULTS_MAX = 20;
 

@@ -143,15 +143,17 @@ export function IsFlag(options: { readonly description: string }): PropertyDecor
 /** An object whose fields are those of a class, with decorators of this file. */
 export function IsObjectOf(
   shape: () => new () => object,
-  options: { readonly description: string },
+  { optional, ...options }: { readonly description: string; readonly optional?: true },
 ): PropertyDecorator {
+  const given = optional ? { required: false, nullable: true } : {};
   const isOne = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
   return applyDecorators(
     // Nest takes only an arrow of this name for a class that is told later.
-    ApiProperty({ type: () => shape(), ...options }),
+    ApiProperty({ type: () => shape(), ...options, ...given }),
     Type(shape),
     rule('isObjectOf', isOne, 'must be a JSON object'),
     ValidateNested(),
+    ...(optional ? [IsOptional()] : []),
   );
 }
 
@@ -205,7 +207,7 @@ export function NotSupportedYet(
 type Test = (value: unknown, args?: ValidationArguments) => boolean;
 
 /** One decorator per field states its rule and its OpenAPI schema together, so that they cannot drift apart. */
-function field(
+export function field(
   name: string,
   test: Test,
   text: string,

@@ -95,6 +95,7 @@ export const PROBLEMS = {
   'invitation-void': kind(422, 'The invitation does not hold', 'Ask an administrator for a new one.'),
   'not-supported': kind(422, 'Not supported yet', 'Leave the field out: it could not be enforced.'),
   'expiry-in-past': kind(422, 'The expiry is in the past', 'Choose a time in the future.'),
+  'usage-not-kept': kind(422, 'Not kept any more', 'Ask for longer steps, or for a later time.'),
   'as-of-in-future': kind(422, 'The moment has not come', 'Ask for a moment that has passed.'),
   'policy-violated': kind(
     422,
@@ -107,6 +108,7 @@ export const PROBLEMS = {
     'Use a new key for a new request.',
   ),
   'too-many-requests': kind(429, 'Too many failures', 'Wait as long as `Retry-After` says.'),
+  'too-many-replays': kind(429, 'Too many replays', 'Wait until one has ended.', 5),
   'too-many-feeds': kind(429, 'Too many change feeds', 'End one, or wait until one has answered.', 5),
   'headers-too-large': kind(431, 'The headers are too large', 'Send fewer or shorter headers.'),
   internal: kind(500, 'Internal error', 'Tell the operator the request id.'),

@@ -22,6 +22,7 @@ const traits: KeyTraits = {
   expiresAt: '2999-01-01T00:00:00.000Z',
   repositories: ['team/*'],
   networks: ['10.0.0.0/8'],
+  expectedCountries: [],
 };
 const born = generateKey({
   ...traits,
@@ -30,7 +31,6 @@ const born = generateKey({
   registryRevision: '0',
   createdBy: 'usr_a',
   secretHash: 'ab'.repeat(32),
-  expectedCountries: [],
 });
 const POSITION = 7n;
 

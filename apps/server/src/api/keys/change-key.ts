@@ -16,7 +16,7 @@ import {
 import { now } from '#libs/platform';
 import type { RegistryRow } from '#libs/read-models';
 import { commandContext, CurrentCaller, RequiresOfKey, type Caller } from '../http/caller.js';
-import { IsChoice, IsLabels, IsText, IsTimestamp, NotSupportedYet } from '../http/fields.js';
+import { IsChoice, IsLabels, IsText, IsTimestamp } from '../http/fields.js';
 import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
@@ -29,7 +29,7 @@ import { keyIs, keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
 import { refuseAgainstPolicy } from './refuse-against-policy.js';
-import { IsNetworks, IsRepositories, restrictions } from './restrictions.js';
+import { IsCountries, IsNetworks, IsRepositories, restrictions } from './restrictions.js';
 
 /** What is left out stays as it is; null takes it away. */
 class ChangeKeyBody {
@@ -50,7 +50,7 @@ class ChangeKeyBody {
 
   @IsRepositories() repositories?: unknown[] | null;
   @IsNetworks() networks?: unknown[] | null;
-  @NotSupportedYet() expectedCountries?: unknown;
+  @IsCountries() expectedCountries?: unknown[] | null;
 }
 
 export class ChangeKey extends Command<{ state: KeyState; version: bigint; position: bigint }> {

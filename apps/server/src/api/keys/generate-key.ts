@@ -14,7 +14,7 @@ import {
   IsLabels,
   IsText,
   IsTimestamp,
-  NotSupportedYet,
+  IsFlag,
   NotTogetherWith,
 } from '../http/fields.js';
 import { FirstAnswer, TakesIdempotencyKey, type Attempt, type Repeatable } from '../http/first-answer.js';
@@ -28,7 +28,7 @@ import { keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
 import { KeyViews } from './key-views.js';
 import { refuseAgainstPolicy, refuseOneMore } from './refuse-against-policy.js';
-import { IsNetworks, IsRepositories, restrictions } from './restrictions.js';
+import { IsCountries, IsNetworks, IsRepositories, restrictions } from './restrictions.js';
 
 class GenerateKeyBody {
   @IsText({ max: 200, description: 'What the key is for; need not be unique.' })
@@ -52,7 +52,13 @@ class GenerateKeyBody {
 
   @IsRepositories() repositories?: unknown[] | null;
   @IsNetworks() networks?: unknown[] | null;
-  @NotSupportedYet() expectedCountries?: unknown;
+  @IsCountries() expectedCountries?: unknown[] | null;
+
+  @IsFlag({
+    description:
+      'Make a canary: it looks like a key and grants nothing; whoever presents it raises an alert at once.',
+  })
+  canary?: boolean;
 }
 
 /** A new key, with what is shown once. */
@@ -84,7 +90,7 @@ export interface Generated {
 export class GenerateKey extends Command<Generated> {
   constructor(
     readonly registry: RegistryRow,
-    readonly wanted: KeyTraits,
+    readonly wanted: KeyTraits & { readonly canary: boolean },
     /** The user whose own key it is, also when an access token acts for the user. */
     readonly createdBy: string,
     readonly at: string,
@@ -137,7 +143,6 @@ export class GenerateKeyHandler implements ICommandHandler<GenerateKey> {
       registryRevision: registry.revision.toString(),
       createdBy,
       secretHash: hashSecret(secret),
-      expectedCountries: [],
       rotates: null,
     };
     const { state, history, position } = await this.log.create(keys, id, generateKey(data), context);
@@ -190,11 +195,12 @@ export function shownOnce(id: string, secret: string | null): Pick<GeneratedKey,
   return secret === null ? { key: null, code: 'key-already-shown' } : { key: formatKey(id, secret) };
 }
 
-function traits(body: GenerateKeyBody, at: string): KeyTraits {
-  const { name, permission, description = null, labels } = body;
-  const { repositories = [], networks = [] } = restrictions(body);
+function traits(body: GenerateKeyBody, at: string): GenerateKey['wanted'] {
+  const { name, permission, description = null, labels, canary = false } = body;
+  const { repositories = [], networks = [], expectedCountries = [] } = restrictions(body);
   const expiresAt = expiry(body, at);
-  return { name, permission, description, labels: labels ?? {}, expiresAt, repositories, networks };
+  const rights = { permission, expiresAt, repositories, networks };
+  return { name, description, labels: labels ?? {}, ...rights, expectedCountries, canary };
 }
 
 function expiry({ expiresAt = null, expiresIn }: GenerateKeyBody, at: string): string | null {

@@ -2,7 +2,7 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
 import { handover, missingKey, shownStatus, type KeyUse } from '#libs/keys';
 import { now } from '#libs/platform';
-import { findKey, ReadModels, type RegistryRow } from '#libs/read-models';
+import { findKey, lastUses, ReadModels, usersOf, type RegistryRow } from '#libs/read-models';
 import { Requires } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
@@ -50,15 +50,22 @@ export class HandoverRoute {
     const { database } = this.readModels;
     const row = findKey(database, registry.id, id);
     if (!row) throw missingKey();
-    const common = { key: id, lastUsed: { key: null, successor: null } };
     const successor = row.rotation && findKey(database, registry.id, row.rotation.successor);
+    const ids = [id, ...(successor ? [successor.id] : [])];
+    const last = lastUses(database, ids);
+    const [ofKey = null, ofSuccessor = null] = ids.map((one) => last.get(one)?.at ?? null);
+    const common = { key: id, lastUsed: { key: ofKey, successor: ofSuccessor } };
     if (!row.rotation || !successor) {
       const verdict = 'The key has no successor: rotate it first.';
       return { ...common, successor: null, graceEndsAt: null, safeToRetire: false, verdict, users: [] };
     }
     const { at: rotatedAt, graceEndsAt } = row.rotation;
-    const successorStatus = shownStatus(successor, now());
-    const verdict = handover({ rotatedAt, ofKey: undefined, ofSuccessor: undefined, successorStatus });
+    const at = now();
+    const uses = {
+      ofKey: usersOf(database, id, row.createdAt, at),
+      ofSuccessor: usersOf(database, successor.id, successor.createdAt, at),
+    };
+    const verdict = handover({ rotatedAt, ...uses, successorStatus: shownStatus(successor, at) });
     return { ...common, successor: successor.id, graceEndsAt, ...verdict };
   }
 }

@@ -7,7 +7,8 @@ import {
   type Permission,
   type ShownStatus,
 } from '#libs/keys';
-import type { KeyRow, RegistryRow } from '#libs/read-models';
+import type { KeyRow, LastUse, RegistryRow } from '#libs/read-models';
+import { USAGE_ACTIONS, type UsageAction } from '#libs/usage';
 import { RevocationView } from './revocation-reasons.js';
 
 /** As they are shown, the strongest last: a suspended key whose time is over is expired. */
@@ -28,6 +29,19 @@ export class LineageView {
   @ApiProperty({ type: 'string', nullable: true }) successor: string | null;
 }
 
+/** When, from where and for what a key was used last. */
+export class LastUseView implements LastUse {
+  @ApiProperty({ format: 'date-time' }) at: string;
+  @ApiProperty({ type: 'string', nullable: true, description: 'Truncated to /24 or /48.' })
+  network: string | null;
+  @ApiProperty({ type: 'string', nullable: true, description: 'ISO 3166-1 alpha-2.' })
+  country: string | null;
+  @ApiProperty({ type: 'string', nullable: true, description: 'Such as `docker`; `other`: not in the list.' })
+  client: string | null;
+  @ApiProperty({ type: 'string', nullable: true }) repository: string | null;
+  @ApiProperty({ enum: USAGE_ACTIONS }) action: UsageAction;
+}
+
 /** A key as the API shows it. Its secret is not part of it. */
 export class KeyView {
   @ApiProperty({ description: '`drk_` and 16 characters: public, and the user name for `docker login`.' })
@@ -38,7 +52,11 @@ export class KeyView {
   @ApiProperty({ type: [String], description: 'Empty: every repository of the registry.' })
   repositories: readonly string[];
   @ApiProperty({ type: [String], description: 'Empty: from every network.' }) networks: readonly string[];
-  @ApiProperty({ type: [String] }) expectedCountries: readonly string[];
+  @ApiProperty({
+    type: [String],
+    description: 'ISO 3166-1 alpha-2. Use from elsewhere raises alerts; it restricts nothing.',
+  })
+  expectedCountries: readonly string[];
   @ApiProperty({ type: 'string', nullable: true }) description: string | null;
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } }) labels: Readonly<
     Record<string, string>
@@ -67,6 +85,15 @@ export class KeyView {
   graceEndsAt: string | null;
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) revokedAt: string | null;
   @ApiProperty({ type: RevocationView, nullable: true }) revocation: RevocationView | null;
+  @ApiProperty({ description: 'A canary looks like a key and grants nothing: any touch raises an alert.' })
+  canary: boolean;
+  @ApiProperty({
+    type: LastUseView,
+    nullable: true,
+    description:
+      'null: never, longer ago than usage is kept, or not known of that moment. No part of the version.',
+  })
+  lastUsed: LastUseView | null;
   @ApiProperty({ description: 'Asks for the key itself; `-p <key>` works too.' }) dockerLogin: string;
 }
 
@@ -76,6 +103,7 @@ export function keyView(
   { policy }: Pick<RegistryRow, 'policy'>,
   dockerHost: string,
   now: string,
+  lastUsed: LastUse | null = null,
 ): KeyView {
   const { id, name, permission, registry, description, labels, createdAt, createdBy, expiresAt, revokedAt } =
     key;
@@ -103,6 +131,8 @@ export function keyView(
     graceEndsAt,
     revokedAt: isUnrecorded ? graceEndsAt : revokedAt,
     revocation: isUnrecorded ? { cause: 'rotated' } : key.revocation && { cause: key.revocation.cause },
+    canary: key.canary,
+    lastUsed,
     dockerLogin: `docker login -u ${id} ${dockerHost}`,
   };
 }
@@ -110,8 +140,8 @@ export function keyView(
 /** The state of a key's stream in the same shape. */
 export function keyFacts(id: string, state: ExistingKey): KeyFacts {
   const { generated, ...now } = state;
-  const { at, registry, createdBy, expectedCountries, rotates } = generated;
-  return { ...now, id, registry, createdBy, createdAt: at, expectedCountries, rotates };
+  const { at, registry, createdBy, rotates, canary } = generated;
+  return { ...now, id, registry, createdBy, createdAt: at, rotates, canary };
 }
 
 /** Where registry clients find this registry: a loopback host with the gate's port when it has one, else its first host. */

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { missingKey, type KeyState } from '#libs/keys';
 import { now, Settings } from '#libs/platform';
-import type { KeyRow, RegistryRow } from '#libs/read-models';
+import { lastUses, ReadModels, type KeyRow, type LastUse, type RegistryRow } from '#libs/read-models';
 import { GateAddress } from '../../gate-address.js';
+import { LiveLastUses } from '../../usage/live-last-uses.js';
 import { dockerHost, keyFacts, keyView, type KeyView } from './key-view.js';
 
 /** Shows keys with the host under which this installation's gate is reached. */
@@ -11,6 +12,8 @@ export class KeyViews {
   constructor(
     private readonly settings: Settings,
     private readonly gate: GateAddress,
+    private readonly readModels: ReadModels,
+    private readonly live: LiveLastUses,
   ) {}
 
   /** `at`: the moment by whose clock it has expired or not (RFC 3339). */
@@ -20,10 +23,23 @@ export class KeyViews {
 
   ofState(id: string, state: KeyState, registry: RegistryRow): KeyView {
     if (state.status === 'none') throw missingKey();
-    return keyView(keyFacts(id, state), registry, this.dockerHost(registry), now());
+    const last = lastUses(this.readModels.database, [id]).get(id);
+    return keyView(keyFacts(id, state), registry, this.dockerHost(registry), now(), last);
+  }
+
+  /** The views with the last use of each key: what the log knows, or what a gate has said since. */
+  async withLastUses(registry: RegistryRow, views: readonly KeyView[]): Promise<KeyView[]> {
+    const ids = views.map(({ id }) => id);
+    const [known, live] = [lastUses(this.readModels.database, ids), await this.live.of(registry.id, ids)];
+    return views.map((view) => ({ ...view, lastUsed: later(known.get(view.id), live.get(view.id)) ?? null }));
   }
 
   private dockerHost(registry: RegistryRow): string {
     return dockerHost(registry, this.settings.registryDomain, this.gate.port);
   }
+}
+
+function later(one: LastUse | undefined, other: LastUse | undefined): LastUse | undefined {
+  if (!one || !other) return one ?? other;
+  return one.at > other.at ? one : other;
 }

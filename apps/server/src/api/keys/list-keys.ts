@@ -13,7 +13,7 @@ import {
   type KeySort,
   type RegistryRow,
 } from '#libs/read-models';
-import { IsChoice, IsChoices, IsPattern, IsText, IsTimestamp, NotSupportedYet } from '../http/fields.js';
+import { IsChoice, IsChoices, IsPattern, IsText, IsTimestamp, NotTogetherWith } from '../http/fields.js';
 import { CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { pageOf, PageQuery, placeAfter, TEXT, WHOLE_NUMBER, type Page } from '../http/pages.js';
@@ -63,7 +63,13 @@ export class KeyQueryParameters extends IntersectionType(PageQuery, AsOfQuery) {
   })
   sort?: KeySort;
 
-  @NotSupportedYet({ type: 'string' }) unusedSince?: unknown;
+  @IsTimestamp({
+    optional: true,
+    description:
+      'Keys that were generated before this moment and have not been used since; of an early moment, see `USAGE_KEPT_DAYS`. Not with `asOf`.',
+  })
+  @NotTogetherWith('asOf')
+  unusedSince?: string;
 }
 
 /** The parameters that choose keys. */
@@ -74,6 +80,7 @@ export class KeyFilter extends PickType(KeyQueryParameters, [
   'label',
   'createdBy',
   'expiresBefore',
+  'unusedSince',
 ]) {}
 
 class KeyPage implements Page<KeyView> {
@@ -94,15 +101,15 @@ export class ListKeysRoute {
   @Requires('see')
   @Operation({
     id: 'listKeys',
-    problems: ['not-supported', 'as-of-in-future'],
+    problems: ['as-of-in-future'],
     summary: 'The keys of a registry, revoked and expired ones too.',
     answer: KeyPage,
   })
-  list(
+  async list(
     @Param('registry', RegistryParameter) registry: RegistryRow,
     @Query() query: KeyQueryParameters,
     @CurrentCaller() caller: Caller,
-  ): KeyPage {
+  ): Promise<KeyPage> {
     const moment = momentOf(query, registry.id, caller);
     const at = moment?.at ?? now();
     const { sort = '-createdAt', createdBy = moment?.only } = query;
@@ -121,7 +128,8 @@ export class ListKeysRoute {
       foldName(row.name),
       row.born.toString(),
     ]);
-    return { items: items.map((row: KeyRow) => this.views.ofRow(row, registry, at)), next };
+    const views = items.map((row: KeyRow) => this.views.ofRow(row, registry, at));
+    return { items: moment ? views : await this.views.withLastUses(registry, views), next };
   }
 
   @Get(':key')
@@ -143,10 +151,10 @@ export class ListKeysRoute {
       if (!then) throw missingKey();
       return this.withReason(then, this.views.ofRow(then, registry, moment.at), caller);
     }
-    const view = this.views.ofRow(row, registry);
+    const [view] = await this.views.withLastUses(registry, [this.views.ofRow(row, registry)]);
     // A key whose time is over is shown as expired before that is recorded, and so before it has another version.
-    if (view.status === row.status) showVersion(reply, row.revision);
-    return this.withReason(row, view, caller);
+    if (view!.status === row.status) showVersion(reply, row.revision);
+    return this.withReason(row, view!, caller);
   }
 
   private async withReason(row: KeyRow, view: KeyView, caller: Caller): Promise<KeyView> {
@@ -162,7 +170,8 @@ function mayReadHistory({ userId, rights }: Caller, { registry, createdBy }: Key
 }
 
 /** What the query asks for, as the tables take it. */
-export function filtersOf({ status, permission, q, label, createdBy, expiresBefore }: KeyFilter) {
+export function filtersOf(filter: KeyFilter) {
+  const { status, permission, q, label, createdBy, expiresBefore, unusedSince } = filter;
   const [labelName, labelValue = ''] = label?.split(/:(.*)/su) ?? [];
   return {
     ...(status ? { status } : {}),
@@ -170,8 +179,13 @@ export function filtersOf({ status, permission, q, label, createdBy, expiresBefo
     ...(q ? { nameContains: q } : {}),
     ...(labelName ? { labels: { [labelName]: labelValue } } : {}),
     ...(createdBy ? { createdBy } : {}),
-    ...(expiresBefore ? { expiresBefore: new Date(parseTimestamp(expiresBefore)!).toISOString() } : {}),
+    ...(expiresBefore ? { expiresBefore: timeOf(expiresBefore) } : {}),
+    ...(unusedSince ? { unusedSince: timeOf(unusedSince) } : {}),
   };
+}
+
+function timeOf(text: string): string {
+  return new Date(parseTimestamp(text)!).toISOString();
 }
 
 function place(list: string, after: string | undefined) {

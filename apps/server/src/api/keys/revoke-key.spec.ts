@@ -10,7 +10,7 @@ import { RevokeKey, RevokeKeyHandler } from './revoke-key.js';
 
 const generatedData: KeyGenerated['data'] = {
   at: '2026-01-01T00:00:00.000Z', registry: 'reg_a', registryRevision: '0', createdBy: 'usr_a', name: 'CI', permission: 'read',
-  secretHash: 'ab'.repeat(32), expiresAt: null, description: null, labels: {}, repositories: [], networks: [], expectedCountries: [], rotates: null,
+  secretHash: 'ab'.repeat(32), expiresAt: null, description: null, labels: {}, repositories: [], networks: [], expectedCountries: [], rotates: null, canary: false,
 }; // prettier-ignore
 const context = { commandId: 'c', actor: { type: 'user', id: 'usr_a' } as const, correlationId: 'r' };
 const registry = { id: generatedData.registry, serveReadsFor: 'PT5M' } as RegistryRow;
