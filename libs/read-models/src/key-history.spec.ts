@@ -98,7 +98,6 @@ function rowOf(id: string, state: ExistingKey): Omit<KeyRow, 'born'> {
     schedule: _schedule,
     reminders: _said,
     snoozedUntil: _until,
-    schedule: _schedule,
     ...now
   } = state;
   const { createdBy } = generated;

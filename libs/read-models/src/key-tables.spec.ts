@@ -120,7 +120,6 @@ describe('the tables of keys and grants', () => {
           snoozedUntil: _until,
           schedule: _schedule,
           leak: _leak,
-          schedule: _schedule,
           ...now
         } = state;
         expect(findKey(database, registry, id)).toEqual({
