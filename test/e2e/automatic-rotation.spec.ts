@@ -199,6 +199,7 @@ describe('a key with a schedule', () => {
     }
     texts.push((await server.api.call(`/v1/changes?after=${position}`)).text, server.output);
     for (const secret of opening()) for (const each of texts) expect(each).not.toContain(secret);
+    for (const each of texts.slice(0, -1)) expect(each).not.toContain('ciphertext');
   });
 
   it('is first rotated so long after its birth as the schedule says, unless its owner names a time', async () => {

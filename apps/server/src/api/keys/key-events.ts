@@ -78,6 +78,7 @@ function shown(event: RecordedFact): KeyEvent {
     at,
     secretHash: _redacted,
     url: _sealed,
+    target: _encrypted,
     ...data
   } = event.data as Record<string, unknown> & { at: string };
   const { type, metadata, position } = event;
