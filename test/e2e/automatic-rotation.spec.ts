@@ -65,7 +65,7 @@ beforeAll(async () => {
     github: await scheduled(targets.github()),
     file: await scheduled(targets.file()),
   };
-  webhook.secret = keys.webhook.schedule.secret!;
+  webhook.secrets = [keys.webhook.schedule.secret!];
 }, 60_000);
 afterAll(async () => {
   await installation.remove();
@@ -107,7 +107,7 @@ const opening = (): string[] => [
   aws.secretAccessKey,
   aws.accessKeyId,
   github.token,
-  webhook.secret,
+  ...webhook.secrets,
 ];
 
 /** A key that is rotated by itself from now on; `target` as the body has it. */

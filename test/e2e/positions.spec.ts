@@ -79,7 +79,10 @@ const WRITES: Readonly<Record<string, (make: Make) => Promise<Answer>>> = {
   [`DELETE ${K}`]: async (make) => make.call('DELETE', await make.key()),
   [`POST ${K}/revoke`]: async (make) => make.call('POST', `${await make.key()}/revoke`),
   [`POST ${K}/suspend`]: async (make) => make.call('POST', `${await make.key()}/suspend`),
-  [`PUT ${K}/rotation`]: async (make) => make.call('PUT', `${await make.key()}/rotation`, SCHEDULE),
+  [`PUT ${K}/rotation`]: async (make) => {
+    await make.call('PUT', `${make.registry}/plan`, { plan: 'enterprise' });
+    return make.call('PUT', `${await make.key()}/rotation`, SCHEDULE);
+  },
   [`DELETE ${K}/rotation`]: async (make) => {
     const path = `${await make.key()}/rotation`;
     bodyOf(await make.call('PUT', path, SCHEDULE), 200);

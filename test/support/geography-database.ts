@@ -57,7 +57,7 @@ export function writeGeographyDatabase(file: string, places: readonly Located[])
 function plant(root: Node, network: string, value: number): void {
   const [address = '', length = '32'] = network.split('/');
   const bits = address.split('.').map((part) => Number(part).toString(2).padStart(8, '0'));
-  const path = [...bits.join('').slice(0, Number(length))].map(Number);
+  const path = Array.from(bits.join('').slice(0, Number(length)), Number);
   const last = path.pop()!;
   let node = root;
   for (const side of path) node = (node[side] ??= [undefined, undefined]) as Node;

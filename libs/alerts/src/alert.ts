@@ -102,8 +102,9 @@ export const alerts: StreamKind<AlertState, AlertFact> = {
   },
 };
 
-function withoutRegistry<Data extends { readonly registry: string }>({ registry: _, ...data }: Data) {
-  return data;
+function withoutRegistry<Data extends { readonly registry: string }>(data: Data) {
+  const { registry: _registry, ...others } = data;
+  return others;
 }
 
 /** The compiler sees to it that every fact has its case; one that a later release wrote changes nothing. */

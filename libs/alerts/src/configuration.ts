@@ -63,6 +63,8 @@ export function configurationAfter(before: AlertConfiguration, fact: Configurati
       return isRule(fact.data.rule) ? muted(before, fact.data.rule, fact.data) : before;
     case 'AlertRuleChanged':
       return isRule(fact.data.rule) ? changed(before, fact.data.rule, fact.data) : before;
+    default:
+      return before;
   }
 }
 

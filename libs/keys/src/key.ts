@@ -168,13 +168,6 @@ export type KeyFact =
   | KeyLeakReported
   | RotationScheduleFact;
 
-/** Facts of a key's stream that say nothing about the key itself: they change no trait, right or state of it. */
-export const KEY_REMINDERS: ReadonlySet<string> = new Set<KeyFact['type']>([
-  'KeyExpiryReminded',
-  'KeyRotationReminded',
-  'ReminderSnoozed',
-]);
-
 /** Who takes over from a key, and how long it works beside. */
 export interface Rotation {
   readonly at: string;

@@ -15,7 +15,7 @@ export {
   unprovenRevocations,
   type KeyRow,
 } from './key-table.js';
-export { keyReaches, relatedKeys, type KeyReach } from './key-versions.js';
+export { keyReaches, lineageOf, type KeyReach } from './key-versions.js';
 export { countLivingKeys, livingKeys } from './living-keys.js';
 export {
   allMembers,

@@ -118,8 +118,8 @@ describe('the tables of keys and grants', () => {
           proven: _proof,
           reminders: _said,
           snoozedUntil: _until,
-          leak: _leak,
           schedule: _schedule,
+          leak: _leak,
           ...now
         } = state;
         expect(findKey(database, registry, id)).toEqual({

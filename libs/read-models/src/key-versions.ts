@@ -1,5 +1,6 @@
 import type { Permission } from '#libs/keys';
 import type { Database } from '#libs/sqlite';
+import { findKey, type KeyRow } from './key-table.js';
 
 /** What a key could reach for a time. */
 export interface KeyReach {
@@ -33,27 +34,16 @@ export function keyReaches(database: Database, registry: string, id: string): Ke
   }));
 }
 
-/** Keys of the registry that have the same creator or the same lineage, the newest first. */
-export function relatedKeys(
-  database: Database,
-  { registry, id, createdBy }: { registry: string; id: string; createdBy: string },
-  limit: number,
-): { id: string; because: 'creator' | 'lineage' }[] {
-  // Forwards and backwards from the key, in the generations that a lineage has.
-  const lineage = database.all(
-    `WITH RECURSIVE line (id, rotates) AS (
-       SELECT id, rotates FROM keys WHERE id = ?1 AND registry = ?2
-       UNION SELECT keys.id, keys.rotates FROM keys JOIN line ON keys.registry = ?2
-         AND (keys.id = line.rotates OR (keys.rotates = line.id AND keys.linked = 1)))
-     SELECT id FROM line WHERE id <> ?1 LIMIT ?3`,
-    [id, registry, limit],
-  );
-  const siblings = database.all(
-    'SELECT id FROM keys WHERE registry = ? AND created_by = ? AND id <> ? ORDER BY born DESC LIMIT ?',
-    [registry, createdBy, id, limit],
-  );
-  return [
-    ...lineage.map((row) => ({ id: row['id'] as string, because: 'lineage' as const })),
-    ...siblings.map((row) => ({ id: row['id'] as string, because: 'creator' as const })),
-  ];
+/** Keys that this one took over from, and those that took over from it, up to `limit` each way; none where none is kept. */
+export function lineageOf(database: Database, key: KeyRow, limit: number): KeyRow[] {
+  const walk = (next: (row: KeyRow) => string | null | undefined): KeyRow[] => {
+    const found: KeyRow[] = [];
+    for (let row: KeyRow | undefined = key; row && found.length < limit;) {
+      const id: string | null | undefined = next(row);
+      row = id ? findKey(database, key.registry, id) : undefined;
+      if (row) found.push(row);
+    }
+    return found;
+  };
+  return [...walk((row) => row.rotation?.successor), ...walk((row) => row.rotates)];
 }

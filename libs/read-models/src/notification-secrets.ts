@@ -8,7 +8,7 @@ export const notificationSecretTable: Projection = {
   version: 1,
   categories: ['registry'],
   schema: `
-    CREATE TABLE notification_secrets (registry TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, issued_at TEXT NOT NULL)
+    CREATE TABLE notification_secrets (registry TEXT PRIMARY KEY, hash TEXT NOT NULL, issued_at TEXT NOT NULL)
     STRICT, WITHOUT ROWID;`,
   indexes: '',
   apply(database, event) {
@@ -16,7 +16,7 @@ export const notificationSecretTable: Projection = {
     if (type === 'NotificationSecretIssued') {
       database.run(
         `INSERT INTO notification_secrets VALUES (?, ?, ?)
-         ON CONFLICT DO UPDATE SET secret_hash = excluded.secret_hash, issued_at = excluded.issued_at`,
+         ON CONFLICT DO UPDATE SET hash = excluded.hash, issued_at = excluded.issued_at`,
         [event.id, data.secretHash, data.at],
       );
     } else if (type === 'NotificationSecretRemoved') {
@@ -27,6 +27,6 @@ export const notificationSecretTable: Projection = {
 
 /** SHA-256 (hex) of the secret of a registry (`reg_…`); undefined: it takes no notifications. */
 export function notificationSecretHash(database: Database, registry: string): string | undefined {
-  const row = database.get('SELECT secret_hash FROM notification_secrets WHERE registry = ?', [registry]);
-  return row?.['secret_hash'] as string | undefined;
+  const row = database.get('SELECT hash FROM notification_secrets WHERE registry = ?', [registry]);
+  return row?.['hash'] as string | undefined;
 }

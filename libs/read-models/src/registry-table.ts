@@ -77,6 +77,9 @@ function change(database: Database, id: string, { type, data }: RegistryFact): v
     case 'RegistryPlanChanged':
       database.run('UPDATE registries SET plan = ? WHERE id = ?', [data.plan, id]);
       return;
+    case 'AlertRuleChanged':
+    case 'RuleMuted':
+    case 'AlertSettingsChanged':
     case 'MemberAdded':
     case 'MemberRoleChanged':
     case 'MemberRemoved':

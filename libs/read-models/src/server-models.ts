@@ -32,7 +32,7 @@ export function serverModelFile(dataDir: string): string {
   return join(dataDir, 'read-models', 'server.sqlite');
 }
 
-/** What a node keeps that has no gate: no hash of any secret. */
+/** What a node keeps that has no gate: no hash of the secret of any key. */
 export const API_PROJECTIONS: readonly Projection[] = [
   registryTable,
   memberTable,

@@ -127,8 +127,8 @@ export function keysWithName(
 ): Map<string, string[]> {
   const rows = database.all(
     `SELECT DISTINCT keys.id AS id, tops.name AS name FROM json_each(?) asked
-     JOIN usage_tops tops ON tops.kind = ? AND tops.name = asked.value AND tops.minute BETWEEN ? AND ?
-     JOIN keys ON keys.id = tops.subject AND keys.registry = ?
+     CROSS JOIN usage_tops tops ON tops.kind = ? AND tops.name = asked.value AND tops.minute BETWEEN ? AND ?
+     CROSS JOIN keys ON keys.id = tops.subject AND keys.registry = ?
      WHERE keys.id <> ? AND tops.${counted} > 0 ORDER BY keys.born LIMIT ${SHARED_MAX}`,
     [JSON.stringify(names), kind, dayOf(from), to, registry, except],
   );

@@ -100,6 +100,8 @@ export function alertingAfter(before: Alerting, fact: AlertingFact): Alerting {
       else mutes.set(muteOf(fact.data), fact.data.until);
       return { ...before, mutes };
     }
+    default:
+      return before;
   }
 }
 

@@ -24,6 +24,8 @@ export abstract class TargetServer {
   readonly asked: Asked[] = [];
   /** Each is for one request; undefined: it goes well. */
   faults: (Fault | undefined)[] = [];
+  /** The path of the requests that the faults are for; undefined: all. */
+  faultsAt: string | undefined;
   private readonly server: Server;
 
   constructor() {
@@ -32,7 +34,8 @@ export abstract class TargetServer {
         const { method = '', url: path = '', headers } = request;
         const asked = { method, path, headers, body };
         this.asked.push(asked);
-        await this.respond(asked, response, this.faults.shift());
+        const isMeant = this.faultsAt === undefined || path === this.faultsAt;
+        await this.respond(asked, response, isMeant ? this.faults.shift() : undefined);
       });
     });
   }

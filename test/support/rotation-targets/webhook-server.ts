@@ -11,19 +11,26 @@ export interface RotatedPayload {
 
 /** Takes what the reference library of Standard Webhooks verifies, and nothing else. */
 export class WebhookServer extends TargetServer {
-  secret = '';
+  /** It takes what is signed with one of them. */
+  secrets: string[] = [];
   readonly taken: RotatedPayload[] = [];
   /** Ids of what was taken, of repetitions too. */
   readonly ids: string[] = [];
 
   answerTo({ headers, body }: Asked): Given {
-    try {
-      const payload = new Webhook(this.secret).verify(body, headers as Record<string, string>);
-      this.taken.push(payload as RotatedPayload);
-      this.ids.push(String(headers['webhook-id']));
-      return { status: 204 };
-    } catch {
-      return { status: 401 };
-    }
+    const signed = this.secrets.map((secret) => verified(secret, headers, body));
+    const payload = signed.find((each) => each !== undefined);
+    if (payload === undefined) return { status: 401 };
+    this.taken.push(payload);
+    this.ids.push(String(headers['webhook-id']));
+    return { status: 204 };
+  }
+}
+
+function verified(secret: string, headers: Asked['headers'], body: string): RotatedPayload | undefined {
+  try {
+    return new Webhook(secret).verify(body, headers as Record<string, string>) as RotatedPayload;
+  } catch {
+    return undefined;
   }
 }

@@ -24,7 +24,8 @@ export function alertWords(
   }: Pick<AlertRaised['data'], 'rule' | 'severity' | 'evidence' | 'baseline' | 'next' | 'count' | 'since'>,
 ) {
   const { network, country, asn } = evidence;
-  const place = [country, typeof asn === 'number' && `AS${asn}`, network].filter(Boolean);
+  const named = typeof asn === 'number' ? `AS${asn}` : undefined;
+  const place = [country, named, network].filter((part) => typeof part === 'string');
   return {
     alert: id,
     rule,

@@ -10,7 +10,7 @@ import { RecentChanges } from './recent-changes.js';
 import { FEED_CATEGORIES } from './shown-facts.js';
 
 /** Feeds of one user at a node at the same time, polls and streams together: browser tabs and a few programs. */
-export const FEEDS_MAX = 16;
+const FEEDS_MAX = 16;
 /** Positions are 63 bits in every store. */
 const POSITION_MAX = 2n ** 63n - 1n;
 

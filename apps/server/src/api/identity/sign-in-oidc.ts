@@ -125,7 +125,7 @@ export class SignInOidcRoute {
   @ApiQuery({ name: 'state', required: false, type: String })
   @Operation({
     id: 'finishSignInOidc',
-    problems: ['not-found'],
+    problems: ['not-found', 'sign-in-failed'],
     summary: 'Where the identity provider sends the browser back: opens a session and leads on.',
     status: 302,
   })

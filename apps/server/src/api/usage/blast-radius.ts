@@ -8,9 +8,10 @@ import {
   keyReaches,
   keysWithName,
   lastUses,
+  lineageOf,
+  listKeys,
   MINUTE_MS,
   ReadModels,
-  relatedKeys,
   usageKeptFrom,
   usageTops,
   type KeyReach,
@@ -186,7 +187,10 @@ export class BlastRadiusRoute {
     const add = (id: string, reason: string): void => {
       because.set(id, [...new Set([...(because.get(id) ?? []), reason])]);
     };
-    for (const one of relatedKeys(database, row, SISTERS_SHOWN)) add(one.id, one.because);
+    for (const { id } of lineageOf(database, row, SISTERS_SHOWN)) add(id, 'lineage');
+    const siblings = { registry, now: now(), createdBy: row.createdBy, sort: '-createdAt' } as const;
+    for (const { id } of listKeys(database, { ...siblings, limit: SISTERS_SHOWN })) add(id, 'creator');
+    because.delete(row.id);
     const names = places.map(({ name }) => name).filter((name) => name !== '');
     const asked = { registry, except: row.id, kind: 'place', names, counted: 'last' } as const;
     for (const id of keysWithName(database, asked, range).keys()) add(id, 'network');

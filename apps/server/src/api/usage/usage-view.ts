@@ -50,7 +50,7 @@ class UsagePointView extends UsageCountsView implements UsagePoint {
 }
 
 /** Requests under one name. */
-export class TallyView {
+class TallyView {
   @ApiProperty({ type: 'integer' }) pulls: number;
   @ApiProperty({ type: 'integer' }) pushes: number;
   @ApiProperty({ type: 'integer', description: 'Logins, listings and deletions.' }) others: number;

@@ -30,7 +30,7 @@ const deliver = new DeliverSecret(new Outgoing(true, { timeoutMs: TIMEOUT_MS }),
 const signingSecret = mintWebhookSecret();
 
 beforeAll(async () => {
-  webhook.secret = signingSecret;
+  webhook.secrets = [signingSecret];
   await Promise.all(servers.map((server) => server.listen()));
 });
 afterEach(() => {
