@@ -225,3 +225,42 @@ describe('a rule', () => {
     expect(tried).toHaveLength(2);
   }, 60_000);
 });
+
+describe('what is laid down for alerts', () => {
+  it('has a version of its own for each rule, and for what holds for all', async () => {
+    const put = (path: string, body: object, version?: string) =>
+      server.api.call(`${R}/${path}`, {
+        method: 'PUT',
+        body,
+        headers: version ? { 'if-match': version } : {},
+      });
+    for (const [path, body] of [
+      ['alert-rules/volume-pulls', { threshold: 500 }],
+      ['alert-settings', { expectedCountries: ['de'], quietHours: { from: '22:00', until: '07:00' } }],
+    ] as const) {
+      const { etag } = (await server.api.call(`${R}/${path}`)).headers;
+      const changed = await put(path, body, etag);
+      expect(changed.status).toBe(200);
+      expect(changed.headers.etag).not.toBe(etag);
+      expect((await put(path, {}, etag)).status).toBe(412);
+      const shown = await server.api.call(`${R}/${path}`);
+      expect([shown.headers.etag, shown.text]).toEqual([changed.headers.etag, changed.text]);
+    }
+    const refused = await put('alert-settings', { expectedCountries: ['Germany'] });
+    expect([refused.status, JSON.parse(refused.text)]).toMatchObject([400, { code: 'invalid-request' }]);
+    bodyOf(await put('alert-settings', {}), 200);
+  }, 30_000);
+
+  it('and a note about an alert is shown to whoever sees the alert', async () => {
+    const { id } = await touchCanary();
+    const [alert] = await alertsOf(id);
+    const path = `${R}/alerts/${alert!.id}`;
+    const body = { note: 'it was me' };
+    expect(bodyOf(await server.api.call(`${path}/acknowledge`, { body }), 200)).toMatchObject({
+      status: 'acknowledged',
+    });
+    expect(await server.api.get(path)).toMatchObject({ acknowledged: { note: 'it was me' } });
+    const log = await server.api.get<Listed<Alert>>(`${R}/alerts?status=acknowledged`);
+    expect(JSON.stringify(log)).not.toContain('it was me');
+  }, 30_000);
+});
