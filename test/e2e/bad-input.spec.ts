@@ -60,7 +60,8 @@ describe('generating a key with', () => {
     ['a network that is none', { ...GOOD, networks: ['10.0.0.0/33'] }, 400, 'invalid-request'],
     ['one network twice', { ...GOOD, networks: ['10.0.0.0/8', '10.1.0.0/8'] }, 400, 'invalid-request'],
     ['101 repositories', { ...GOOD, repositories: Array(101).fill('a') }, 400, 'invalid-request'],
-    ['no country', { ...GOOD, expectedCountries: ['Germany'] }, 400, 'invalid-request'],
+    ['a country that is none', { ...GOOD, expectedCountries: ['Germany'] }, 400, 'invalid-request'],
+    ['a canary by name', { ...GOOD, canary: 'yes' }, 400, 'invalid-request'],
     ['a prototype', '{"name":"x","permission":"read","__proto__":{"a":1}}', 400, 'malformed-json'],
     [
       'labels with a prototype',

@@ -160,7 +160,9 @@ describe('a change of a key', () => {
     ['a host', { networks: ['ci.example.com'] }, 400, 'invalid-request', '/networks/0'],
     ['a network twice', { networks: ['10.0.0.0/8', '10.1.2.3/8'] }, 400, 'invalid-request', '/networks/1'],
     ['many networks', { networks: many(101) }, 400, 'invalid-request', '/networks'],
-    ['no country', { expectedCountries: ['Germany'] }, 400, 'invalid-request', '/expectedCountries/0'],
+    ['no country', { expectedCountries: ['DE', 'D1'] }, 400, 'invalid-request', '/expectedCountries/1'],
+    ['a country twice', { expectedCountries: ['DE', 'de'] }, 400, 'invalid-request', '/expectedCountries/1'],
+    ['a canary', { canary: true }, 400, 'unknown-field', '/canary'],
     ['a list', [], 400, 'invalid-request', ''],
   ])('to %s is refused', async (_, body, status, code, pointer) => {
     const { id } = await server.api.generateKey();

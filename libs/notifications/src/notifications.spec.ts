@@ -79,6 +79,33 @@ describe('what a message says', () => {
     expect(payload).toMatchObject({ type: event, timestamp: at, data: { registry: { slug: 'myapp' } } });
   });
 
+  it('an alert: what was seen, from where, what is usual, and the command of the advised step', () => {
+    const data = {
+      alert: 'alt_0000000000000001', rule: 'push-from-unexpected-place', severity: 'high', next: 'suspend', where: 'BR, AS64999',
+      title: 'The key writes from an unexpected place', seen: 'pushes 7', usual: 'countries DE',
+    }; // prettier-ignore
+    const { summary, advice, command, payload } = messageOf(told('alert.raised', { data }));
+    expect(summary).toContain('raised a high alert, push-from-unexpected-place: The key writes from');
+    expect(advice).toMatch(/^From: BR, AS64999\. Seen: pushes 7\. Usual: countries DE\. .*suspend the key/);
+    expect(command).toContain('/keys/drk_0000000000000001/suspend');
+    expect(payload.data).toMatchObject({
+      alert: data.alert,
+      where: data.where,
+      seen: data.seen,
+      usual: data.usual,
+    });
+    const ofNone = messageOf(told('alert.raised', { data, key: undefined }));
+    expect(ofNone.command).toContain('/v1/registries/myapp/alerts/alt_0000000000000001"');
+  });
+
+  it('a digest: how many alerts waited, and which', () => {
+    const data = { total: 2, list: 'new-network (low) of drk_1; new-asn (low)' };
+    const { summary, advice, payload } = messageOf(told('alert.digest', { data, key: undefined }));
+    expect(summary).toBe('2 alerts that could wait in registry My app (myapp)');
+    expect(advice).toBe(`They are: ${data.list}.`);
+    expect(payload).toMatchObject({ type: 'alert.digest', data });
+  });
+
   it('a reminder names the command that rotates the key', () =>
     expect(messageOf(told('key.expiry-reminded')).command).toBe(
       `curl -X POST -H "Authorization: Bearer $DOCKREG_TOKEN" -H 'Content-Type: application/json' -d '{"gracePeriod":"PT24H"}' ` +

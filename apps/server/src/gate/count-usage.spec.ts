@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Geography } from '#libs/geography';
+import { formatKey } from '#libs/kernel';
 import { UsageCounter, type KeyUsageRecorded, type KeyUseDenied, type UsageFact } from '#libs/usage';
 import { CountUsage } from './count-usage.js';
 import type { GateUsage } from './gate.js';
@@ -122,6 +123,23 @@ describe('what the gate refuses', () => {
     const [first, second] = denials();
     expect(first).toMatchObject({ registry: REGISTRY, key: id, reason: 'wrong_registry' });
     expect(second).toMatchObject({ registry: OTHER_REGISTRY, key: null });
+  });
+
+  it('names a canary to its registry, whoever presents it and wherever, and tells the caller what a stranger is told', async () => {
+    const { id, authorization } = fixture.generateKey('read-write-delete', { canary: true });
+    const wrong = formatKey(id, 'x'.repeat(43));
+    const stranger = formatKey(id.replaceAll('k', 'z'), 'x'.repeat(43));
+    const answers = [
+      await fixture.ask('/v2/', { headers: { authorization } }),
+      await fixture.ask('/v2/', { headers: { authorization, host: OTHER_HOST } }),
+      await fixture.ask('/v2/', { headers: { authorization: basic(`${id}:${wrong}`) } }),
+      await fixture.ask('/v2/', { headers: { authorization: basic(`${stranger}:${stranger}`) } }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401]);
+    expect(answers[0]!.body).toEqual(answers[3]!.body);
+    expect(denials().filter((denial) => denial.key === id)).toMatchObject([
+      { registry: REGISTRY, reason: 'unknown', proven: false, count: 3 },
+    ]);
   });
 
   it('names no key that does not exist, and no key with a wrong secret at a stranger’s host', async () => {
