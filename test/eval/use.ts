@@ -56,6 +56,7 @@ export function recorded(use: Use): TimedFact {
     places: [{ ...place, pulls, pushes, others: deletes }],
     clients: [{ client, count: requests }],
     unaccounted: NONE,
+    last: null,
     applied: '1',
   };
   return { time: written, requested: time, fact: { type: 'KeyUsageRecorded', data } };

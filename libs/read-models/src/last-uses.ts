@@ -1,4 +1,4 @@
-import { acceptedOf, USAGE_ACTIONS, type KeyUsageRecorded, type UsageAction } from '#libs/usage';
+import type { KeyUsageRecorded, UsageAction } from '#libs/usage';
 import type { Database } from '#libs/sqlite';
 
 /** When, from where and for what a key was used last. */
@@ -19,36 +19,20 @@ export const LAST_USES_SCHEMA = `
     network TEXT, country TEXT, client TEXT, repository TEXT, action TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;`;
 
-/** A fact that only ends earlier requests is no use. Of a fact with many requests the busiest place and program stand for all. */
+/** A fact that only ends earlier requests is no use. */
 export function applyLastUse(
   database: Database,
-  data: KeyUsageRecorded['data'],
+  { key, last }: KeyUsageRecorded['data'],
   minute: number,
-  at: number,
 ): void {
-  if (acceptedOf(data.actions) === 0) return;
-  const [place] = data.places;
-  const client = data.clients.toSorted((one, other) => other.count - one.count)[0]?.client ?? null;
+  if (!last) return;
+  const { network, country, client, repository, action } = last;
   database.run(
     `INSERT INTO last_uses (key, minute, at, network, country, client, repository, action) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET minute = excluded.minute, at = excluded.at, network = excluded.network, country = excluded.country,
        client = excluded.client, repository = excluded.repository, action = excluded.action WHERE excluded.at >= at`,
-    [
-      data.key,
-      minute,
-      at,
-      place?.network ?? null,
-      place?.country ?? null,
-      client,
-      data.repositories[0]?.name ?? null,
-      busiest(data.actions),
-    ],
+    [key, minute, Date.parse(last.at), network, country, client, repository, action],
   );
-}
-
-function busiest(actions: KeyUsageRecorded['data']['actions']): UsageAction {
-  const accepted = (action: UsageAction) => actions[action]?.accepted ?? 0;
-  return USAGE_ACTIONS.reduce((one, other) => (accepted(other) >= accepted(one) ? other : one));
 }
 
 /** The last use of each of these keys, as the log has it; keys that were not used are left out. */

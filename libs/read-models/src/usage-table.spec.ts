@@ -29,6 +29,15 @@ function use(time: number, changes: Partial<KeyUsageRecorded['data']> = {}): Key
       places: [{ network: '192.0.2.0/24', country: 'DE', asn: 64500, pulls: 0, pushes: 2, others: 1 }],
       clients: [{ client: 'docker', count: 3 }],
       unaccounted: NONE,
+      last: {
+        at: iso(time),
+        action: 'push',
+        repository: 'team/api',
+        client: 'docker',
+        network: '192.0.2.0/24',
+        country: 'DE',
+        asn: 64500,
+      },
       applied: '1',
       ...changes,
     },
@@ -141,13 +150,13 @@ describe('the tables of usage', () => {
   it('tell the last use of a key, and no older fact that comes late takes its place', () => {
     const late = { network: '198.51.100.0/24', country: 'NL', asn: 1, pulls: 0, pushes: 0, others: 1 };
     happens(use(NOON + MINUTE_MS), use(NOON, { places: [late] }));
-    happens(use(NOON + 2 * MINUTE_MS, { actions: {}, bytesDown: 900, places: [], clients: [] }));
+    happens(use(NOON + 2 * MINUTE_MS, { actions: {}, bytesDown: 900, places: [], clients: [], last: null }));
     expect(lastUses(database, ['drk_1', 'drk_2'])).toEqual(
       new Map([
         [
           'drk_1',
           {
-            at: iso(NOON + MINUTE_MS + 200),
+            at: iso(NOON + MINUTE_MS),
             network: '192.0.2.0/24',
             country: 'DE',
             client: 'docker',

@@ -94,7 +94,7 @@ function applyUse(database: Database, data: KeyUsageRecorded['data']): void {
   const span = { day: minute - (minute % USAGE_STEPS.P1D), first: minute * MINUTE_MS, last };
   addTops(database, registry, names, span);
   addTops(database, key, [...names, ...usersOf(data)], span);
-  applyLastUse(database, data, minute, last);
+  applyLastUse(database, data, minute);
 }
 
 function applyRefusals(database: Database, data: KeyUseDenied['data'], position: bigint): void {

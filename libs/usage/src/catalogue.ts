@@ -39,6 +39,10 @@ export const usageFacts = describeFacts([usage], {
         'object',
         'Requests that are counted above but stand in no list: of `places`, `repositories`, `clients`.',
       ],
+      last: [
+        'object or null',
+        'The last accepted request: `at`, `action`, `repository` (null: none, or a name of more than 100 characters), `client`, `network`, `country`, `asn`; null: requests only ended.',
+      ],
       applied,
     },
     example: {
@@ -55,6 +59,15 @@ export const usageFacts = describeFacts([usage], {
       places: [{ network: '203.0.113.0/24', country: 'DE', asn: 64500, pulls: 0, pushes: 12, others: 1 }],
       clients: [{ client: 'docker', count: 13 }],
       unaccounted: { places: 0, repositories: 0, clients: 0 },
+      last: {
+        at: '2026-01-06T09:30:58.377Z',
+        action: 'push',
+        repository: 'team/api',
+        client: 'docker',
+        network: '203.0.113.0/24',
+        country: 'DE',
+        asn: 64500,
+      },
       applied: '4711',
     },
   },

@@ -46,6 +46,16 @@ export interface Unaccounted {
   readonly clients: number;
 }
 
+/** The last accepted request of a part. */
+export interface LastAccepted extends Place {
+  /** RFC 3339. */
+  readonly at: string;
+  readonly action: UsageAction;
+  /** null: none was named, or its name is longer than 100 characters. */
+  readonly repository: string | null;
+  readonly client: string;
+}
+
 /**
  * What one process let one key do in one minute. A minute has several parts: the first within a second of the first use, the
  * others as UsageCounter says; each has only what is new since the one before, and together they are the minute.
@@ -72,6 +82,8 @@ export type KeyUsageRecorded = Fact<
     readonly places: readonly PlaceCount[];
     readonly clients: readonly ClientCount[];
     readonly unaccounted: Unaccounted;
+    /** null: nothing was accepted in this part, requests only ended. */
+    readonly last: LastAccepted | null;
     /** Position of the log, decimal, that the gate had applied when it accepted the first of them. */
     readonly applied: string;
   }

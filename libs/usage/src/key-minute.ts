@@ -4,6 +4,7 @@ import {
   type ActionCount,
   type ClientCount,
   type KeyUsageRecorded,
+  type LastAccepted,
   type Place,
   type PlaceCount,
   type RepositoryCount,
@@ -26,6 +27,8 @@ const REPOSITORIES_KEPT = 32;
 const REPOSITORIES_WRITTEN = 8;
 /** A name has up to 255 characters. */
 const REPOSITORY_CHARACTERS_WRITTEN = 300;
+/** The last repository is named when its name is no longer. */
+const LAST_REPOSITORY_CHARACTERS = 100;
 const PLACES_KEPT = 5;
 const CLIENTS_KEPT = 4;
 /** Bytes of the data of a fact of this library, as JSON, at most. */
@@ -46,6 +49,8 @@ export class KeyMinute {
   #written = 0;
   #fresh = 0;
   #freshSince = 0;
+  #last: AcceptedUse | undefined;
+  #lastAt = 0;
   #hasNewPlace = false;
   #bytesUp = 0;
   #bytesDown = 0;
@@ -91,6 +96,8 @@ export class KeyMinute {
     if (this.isEmpty) this.applied = applied;
     if (this.#fresh === 0) this.#freshSince = now;
     this.#fresh += 1;
+    this.#last = use;
+    this.#lastAt = now;
     add(this.#accepted, use.action, 1);
     this.#acceptRepository(use);
     this.#acceptPlace(use);
@@ -124,6 +131,7 @@ export class KeyMinute {
       places: busiest(places.map((place): PlaceCount => ({ ...place }))),
       clients: [...this.#clients].map(([client, count]): ClientCount => ({ client, count })),
       unaccounted: { ...this.#unaccounted, repositories: this.#unaccounted.repositories + unlisted },
+      last: this.#last ? lastOf(this.#last, this.#lastAt) : null,
       applied: this.applied.toString(),
     };
     this.#startPart();
@@ -135,6 +143,7 @@ export class KeyMinute {
     this.#written += this.#fresh;
     this.#fresh = this.#bytesUp = this.#bytesDown = 0;
     this.#hasNewPlace = false;
+    this.#last = undefined;
     this.#accepted.clear();
     this.#failed.clear();
     this.#repositories.clear();
@@ -201,6 +210,22 @@ export class KeyMinute {
       ]),
     );
   }
+}
+
+function lastOf(
+  { action, repository = '', client, network, country, asn }: AcceptedUse,
+  at: number,
+): LastAccepted {
+  const isNamed = repository !== '' && repository.length <= LAST_REPOSITORY_CHARACTERS;
+  return {
+    at: new Date(at).toISOString(),
+    action,
+    repository: isNamed ? repository : null,
+    client,
+    network,
+    country,
+    asn,
+  };
 }
 
 function add<Name>(counts: Map<Name, number>, name: Name, count: number): void {

@@ -12,7 +12,7 @@ import {
   registries,
   type AlertingChoice,
 } from '#libs/registries';
-import { usage, usageStreamId, type UsageFact } from '#libs/usage';
+import { usage, usageStreamId, type KeyUseDenied, type UsageFact } from '#libs/usage';
 import { temporaryDirectory } from '../../../../test/support/temporary-directory.js';
 import { WorkerFixture } from '../../../../test/support/worker-fixture.js';
 import { DigestAlerts } from './digest-alerts.js';
@@ -75,7 +75,7 @@ async function used(id: string, ...facts: UsageFact[]): Promise<bigint> {
   return appended.position;
 }
 
-function denied(id: string, key: string, more: Partial<UsageFact['data']> = {}): UsageFact {
+function denied(id: string, key: string, more: Partial<KeyUseDenied['data']> = {}): UsageFact {
   const at = new Date().toISOString();
   const data = {
     at, registry: id, key, reason: 'revoked', proven: true, denied: null, action: 'pull', repository: 'a', ...FAR,
@@ -93,7 +93,8 @@ function pushed(id: string, key: string, time: number, place: typeof HOME, pushe
     data: {
       at, registry: id, key, minute, part: 0, actions: { push: { accepted: pushes, failed: 0 } }, bytesUp: 100, bytesDown: 100,
       repositories: [{ name: 'team/api', ...counts }], repositorySet: null, places: [{ ...place, ...counts }],
-      clients: [{ client: 'docker', count: pushes }], unaccounted: { places: 0, repositories: 0, clients: 0 }, applied: '1',
+      clients: [{ client: 'docker', count: pushes }], unaccounted: { places: 0, repositories: 0, clients: 0 },
+      last: { at, action: 'push', repository: 'team/api', client: 'docker', ...place }, applied: '1',
     },
   }; // prettier-ignore
 }
