@@ -154,7 +154,9 @@ describe('keys that nobody uses', () => {
     await server.api.v2(used.key);
     const young = await server.api.generateKey();
     await soon('the use', async () => (await usageOf(used.id)).series.length > 0);
-    const items = await server.api.all<{ id: string }>(`${R}/keys?limit=200&status=active&unusedSince=${since}`);
+    const items = await server.api.all<{ id: string }>(
+      `${R}/keys?limit=200&status=active&unusedSince=${since}`,
+    );
     const ids = items.map(({ id }) => id);
     expect([used.id, idle.id, young.id].map((id) => ids.includes(id))).toEqual([false, true, false]);
     const body = { filter: { unusedSince: since }, dryRun: true };
