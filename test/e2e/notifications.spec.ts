@@ -78,6 +78,8 @@ describe('notifications of a registry', () => {
       network: '192.0.2.0/24',
       repository: 'team/told',
     });
+    const ofRegistry = await server.api.get<UsageAnswer>(`${R}/usage?interval=PT1M`);
+    expect(ofRegistry.total).toMatchObject({ actions: { push: { accepted: 1 } }, bytesUp: 700 });
     const others = await server.api.get<UsageAnswer>('/v1/registries/second/usage');
     expect(others.series).toEqual([]);
   });

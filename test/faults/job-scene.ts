@@ -175,9 +175,9 @@ export class JobScene {
   }
 
   /** A worker that starts now looks at everything first: what it finds due it would do again. */
-  private async looked(): Promise<void> {
+  async looked(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const marker = await this.api.generateKey({ expiresIn: 'PT1S' });
-    const worker = await this.worker();
+    const worker = await this.worker(settings);
     await eventually('a later job', 60_000, async () => (await this.count(marker.id, 'KeyExpired')) > 0);
     await worker.server.stop();
   }

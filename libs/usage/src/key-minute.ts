@@ -45,6 +45,7 @@ export class KeyMinute {
   /** Requests in the parts written, and those since. */
   #written = 0;
   #fresh = 0;
+  #freshSince = 0;
   #hasNewPlace = false;
   #bytesUp = 0;
   #bytesDown = 0;
@@ -73,6 +74,11 @@ export class KeyMinute {
     return this.#fresh;
   }
 
+  /** When the first request since the last part was, in ms since the epoch. */
+  get freshSince(): number {
+    return this.#freshSince;
+  }
+
   get hasNewPlace(): boolean {
     return this.#hasNewPlace;
   }
@@ -81,8 +87,9 @@ export class KeyMinute {
     return this.#fresh === 0 && this.#failed.size === 0 && this.#bytesUp === 0 && this.#bytesDown === 0;
   }
 
-  accept(use: AcceptedUse, applied: bigint): void {
+  accept(use: AcceptedUse, now: number, applied: bigint): void {
     if (this.isEmpty) this.applied = applied;
+    if (this.#fresh === 0) this.#freshSince = now;
     this.#fresh += 1;
     add(this.#accepted, use.action, 1);
     this.#acceptRepository(use);

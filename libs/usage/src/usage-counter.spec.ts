@@ -10,7 +10,7 @@ import {
   type UsageFact,
 } from './facts.js';
 import { type AcceptedUse, FACT_BYTES_MAX } from './key-minute.js';
-import { UsageCounter } from './usage-counter.js';
+import { TOGETHER_MS, UsageCounter } from './usage-counter.js';
 
 const MINUTE = Date.parse('2026-03-02T10:15:00.000Z');
 const USE: AcceptedUse = {
@@ -40,18 +40,20 @@ const denials = (facts: readonly UsageFact[]) =>
 const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0);
 
 describe('the counter of usage', () => {
-  it('has the first use of a key in a minute due at once, and the rest when the minute is over', () => {
+  it('has the first use of a key in a minute due after half a second, with what came with it, and the rest when the minute is over', () => {
     const counter = new UsageCounter();
-    counter.accept(USE, MINUTE, 7n);
-    expect(uses(take(counter, MINUTE + 200))).toMatchObject([
+    counter.accept({ ...USE, action: 'login' }, MINUTE, 7n);
+    counter.accept(USE, MINUTE + 200, 8n);
+    expect(take(counter, MINUTE + TOGETHER_MS - 1)).toEqual([]);
+    expect(uses(take(counter, MINUTE + TOGETHER_MS))).toMatchObject([
       {
         part: 0,
         minute: '2026-03-02T10:15:00.000Z',
-        actions: { push: { accepted: 1, failed: 0 } },
+        actions: { login: { accepted: 1, failed: 0 }, push: { accepted: 1, failed: 0 } },
         applied: '7',
       },
     ]);
-    counter.accept({ ...USE, action: 'pull' }, MINUTE + 300, 8n);
+    counter.accept({ ...USE, action: 'pull' }, MINUTE + TOGETHER_MS + 100, 8n);
     expect(take(counter, MINUTE + 59_999)).toEqual([]);
     expect(uses(take(counter, MINUTE + 60_000))).toMatchObject([
       { part: 1, actions: { pull: { accepted: 1, failed: 0 } }, applied: '8' },
@@ -63,13 +65,15 @@ describe('the counter of usage', () => {
   it('does not wait for the end of the minute when a place is new or the key takes off', () => {
     const counter = new UsageCounter();
     counter.accept(USE, MINUTE, 1n);
-    take(counter, MINUTE + 1);
-    counter.accept({ ...USE, country: 'KP', network: '192.0.2.0/24', asn: 64666 }, MINUTE + 2, 1n);
-    expect(uses(take(counter, MINUTE + 3))).toMatchObject([
+    take(counter, MINUTE + 1_000);
+    counter.accept({ ...USE, country: 'KP', network: '192.0.2.0/24', asn: 64666 }, MINUTE + 1_000, 1n);
+    expect(uses(take(counter, MINUTE + 2_000))).toMatchObject([
       { part: 1, places: [{ country: 'KP', pushes: 1 }] },
     ]);
-    for (let count = 0; count < 40; count += 1) counter.accept(USE, MINUTE + 4, 1n);
-    expect(uses(take(counter, MINUTE + 5))).toMatchObject([{ part: 2, actions: { push: { accepted: 40 } } }]);
+    for (let count = 0; count < 40; count += 1) counter.accept(USE, MINUTE + 2_000, 1n);
+    expect(uses(take(counter, MINUTE + 3_000))).toMatchObject([
+      { part: 2, actions: { push: { accepted: 40 } } },
+    ]);
   });
 
   it('writes at most four parts of a minute with ten thousand requests from one place', () => {
@@ -178,7 +182,7 @@ describe('the counter of usage', () => {
     for (let number = 0; number < 200; number += 1) {
       counter.accept({ ...USE, key: 'drk_many', repository: `r${number}` }, MINUTE, 1n);
     }
-    const [few, many] = uses(take(counter, MINUTE));
+    const [few, many] = uses(take(counter, MINUTE, true));
     expect([few!.repositories.length, few!.repositorySet]).toEqual([6, null]);
     const counted = countDistinct(Buffer.from(many!.repositorySet!, 'base64'));
     expect(Math.abs(counted - 200)).toBeLessThan(20);

@@ -3,9 +3,10 @@
  * decision, `finish` when an accepted request has been answered, and `take` about four times a second; it appends what `take`
  * returns, each group to its own stream, and keeps a group whose append failed for a later try. Nothing here waits or throws.
  *
- * A part of a key's minute is due at the next `take` when it is the first of the minute, when it has a place that the minute
- * did not have yet, when the minute has grown GROWTH-fold since the part before, and when the minute is over; the same for
- * refusals of one kind. So a steady key costs two facts a minute, and one that takes off is seen within a second.
+ * A part of a key's minute is due when it is the first of the minute, when it has a place that the minute did not have yet,
+ * and when the minute has grown GROWTH-fold since the part before, each half a second after its first request (TOGETHER_MS);
+ * and when the minute is over. The same holds for refusals of one kind, without the half second. So a steady key costs two
+ * facts a minute, and one that takes off is seen within a second.
  */
 import type { UsageAction, UsageFact } from './facts.js';
 import { DenialCount, denialName, type DeniedUse } from './denial-count.js';
@@ -19,6 +20,8 @@ export const KEYS_COUNTED_MAX = 50_000;
 /** Kinds of refusals counted at once, in all and of one registry: whoever makes them up crowds out only his own registry's. */
 export const DENIALS_COUNTED_MAX = 8192;
 export const DENIALS_OF_REGISTRY_MAX = 256;
+/** What a client does at one go, signing in and then pushing, is told as one part: rules judge what a part shows. */
+export const TOGETHER_MS = 500;
 /** Parts of one minute, at most; what comes then waits for the end of the minute. */
 const PARTS_MAX = 8;
 
@@ -80,7 +83,7 @@ export class UsageCounter {
   /** `now` is in ms since the epoch, `applied` the position of the log that the decision was made at. */
   accept(use: AcceptedUse, now: number, applied: bigint): void {
     const counted = this.#minuteOf(use, now, applied);
-    if (counted) counted.accept(use, applied);
+    if (counted) counted.accept(use, now, applied);
     else this.#dropped += 1;
   }
 
@@ -109,7 +112,7 @@ export class UsageCounter {
     for (const ended of this.#ended.splice(0)) if (!ended.isEmpty) collect(groups, ended, now);
     for (const ended of this.#endedDenials.splice(0)) if (ended.fresh > 0) collect(groups, ended, now);
     for (const counted of this.#keys.values()) {
-      if (all ? !counted.isEmpty : isDue(counted)) collect(groups, counted, now);
+      if (all ? !counted.isEmpty : isDue(counted, now)) collect(groups, counted, now);
     }
     for (const counted of this.#denials.values()) {
       if (all ? counted.fresh > 0 : hasGrown(counted)) collect(groups, counted, now);
@@ -173,8 +176,9 @@ function hasGrown({ written, fresh }: { written: number; fresh: number }): boole
   return fresh > 0 && written + fresh >= written * GROWTH;
 }
 
-function isDue(counted: KeyMinute): boolean {
-  return counted.part < PARTS_MAX && (counted.hasNewPlace || hasGrown(counted));
+function isDue(counted: KeyMinute, now: number): boolean {
+  const isWhole = now - counted.freshSince >= TOGETHER_MS;
+  return isWhole && counted.part < PARTS_MAX && (counted.hasNewPlace || hasGrown(counted));
 }
 
 function collect(groups: Map<string, TakenUsage>, counted: KeyMinute | DenialCount, now: number): void {

@@ -234,6 +234,23 @@ describe('a rotation', () => {
     expect(await heirsOf(id)).toMatchObject([{ revocation: { cause: 'discarded' } }]);
   });
 
+  it('whose successor somebody revokes meanwhile fails, and the old key keeps its schedule', async () => {
+    const id = await scheduled(-1);
+    const { begun, end } = held();
+    const rotating = rotate(id);
+    await fixture.decide((await begun).id, revokeKey({ registry: REGISTRY, at: now() }));
+    await worker('revoked meanwhile').reconcile();
+    end();
+    await rotating;
+    const { status, rotation, schedule } = await stateOf(id);
+    expect([status, rotation, schedule!.lastFailure!.error]).toEqual([
+      'active',
+      null,
+      'the new key was ended meanwhile',
+    ]);
+    expect(await subjectKeys.open(schedule!.target)).toBeDefined();
+  });
+
   it('is not made where what opens the target is destroyed: the schedule ends', async () => {
     const id = await scheduled(-1);
     await subjectKeys.erase((await stateOf(id)).schedule!.schedule);
