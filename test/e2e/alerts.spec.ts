@@ -36,7 +36,7 @@ interface Payload {
 
 const HOME = '203.0.113.10';
 /** All of one operator, in networks of their own. */
-const ABROAD = ['198.51.100.7', '198.51.101.7', '198.51.102.7', '198.51.103.7', '198.51.104.7'];
+const ABROAD = Array.from({ length: 12 }, (_, index) => `198.51.${100 + index}.7`);
 const R = '/v1/registries/myapp';
 /** What the contract promises, from the request to the alert. */
 const WITHIN_MS = 2_000;
@@ -140,11 +140,13 @@ describe('pushes at high volume from an unexpected country', () => {
     }); // prettier-ignore
     expect(mails[0]).toContain('push-from-unexpected-place');
 
-    for (const [index, address] of ABROAD.slice(1).entries())
-      expect((await push(address, key, `team/stolen-${index}`)).code).toBe(0);
-    const [repeated] = await eventually('the repeat', 20_000, async () => {
-      const found = await alertsOf(key.id, TOLD);
-      return found[0]!.count >= 2 && found;
+    // A place that is new to the minute is a fact of its own, unless another use is written along with it.
+    let pushes = 0;
+    const [repeated] = await eventually('the repeat', 150_000, async () => {
+      const address = ABROAD[++pushes % ABROAD.length]!;
+      expect((await push(address, key, `team/stolen-${pushes}`)).code).toBe(0);
+      const found = await alertsOf(key.id);
+      return found[0]!.count >= 4 && found;
     });
     expect(repeated!.id).toBe(alert!.id);
     expect(await alertsOf(key.id, TOLD)).toHaveLength(1);
@@ -152,7 +154,7 @@ describe('pushes at high volume from an unexpected country', () => {
     await touchCanary();
     expect(toldOf(key.id)).toHaveLength(1);
     expect(mails.filter((mail) => mail.includes('push-from-unexpected-place'))).toHaveLength(1);
-  }, 120_000);
+  }, 240_000);
 
   it('end when the advised step is taken', async () => {
     const [alert] = (await server.api.get<Listed<Alert>>(`${R}/alerts?rule=push-from-unexpected-place`))
