@@ -36,7 +36,7 @@ interface Payload {
 
 const HOME = '203.0.113.10';
 /** All of one operator, in networks of their own. */
-const ABROAD = ['198.51.100.7', '198.51.101.7', '198.51.102.7', '198.51.103.7', '198.51.104.7'];
+const ABROAD = Array.from({ length: 12 }, (_, index) => `198.51.${100 + index}.7`);
 const R = '/v1/registries/myapp';
 /** What the contract promises, from the request to the alert. */
 const WITHIN_MS = 2_000;
@@ -161,7 +161,7 @@ describe('pushes at high volume from an unexpected country', () => {
     await touchCanary();
     expect(toldOf(key.id)).toHaveLength(1);
     expect(mails.filter((mail) => mail.includes('push-from-unexpected-place'))).toHaveLength(1);
-  }, 120_000);
+  }, 240_000);
 
   it('end when the advised step is taken', async () => {
     const [alert] = (await server.api.get<Listed<Alert>>(`${R}/alerts?rule=push-from-unexpected-place`))

@@ -127,7 +127,10 @@ export class RegistryWatch {
   }
 }
 
-/** What stands as evidence in the alert about an unexpected place is no alert beside it. */
+/**
+ * Novelty is told once, and not beside the alert about an unexpected place, in which it stands as evidence; nor are its repeats,
+ * which might be those of one that was not told.
+ */
 const ECHOES: ReadonlySet<RuleName> = new Set<RuleName>([
   'new-country',
   'new-asn',
@@ -138,8 +141,9 @@ const ECHOES: ReadonlySet<RuleName> = new Set<RuleName>([
 const FROM_UNEXPECTED_PLACE = /-from-unexpected-place$/;
 
 function withoutEchoes(found: readonly Finding[]): readonly Finding[] {
-  if (!found.some(({ rule }) => FROM_UNEXPECTED_PLACE.test(rule))) return found;
-  return found.filter(({ rule }) => !ECHOES.has(rule));
+  if (found.length === 0) return found;
+  const isUnexpected = found.some(({ rule }) => FROM_UNEXPECTED_PLACE.test(rule));
+  return found.filter(({ rule, isNew }) => !ECHOES.has(rule) || (isNew && !isUnexpected));
 }
 
 /** JSON. The keys are kept one by one, so that a change costs what it changes. */
