@@ -29,6 +29,7 @@ const all = {
   maxKeys: 20,
   timeZone: 'Europe/Berlin',
   serveReadsFor: 'PT15M',
+  onLeak: 'suspend',
 };
 
 describe('the policy of a registry', () => {
