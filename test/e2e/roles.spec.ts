@@ -38,7 +38,11 @@ describe('roles in processes of their own', () => {
       readdirSync(join(node.server.installation.dataDir, 'read-models')).filter((file) =>
         file.endsWith('.sqlite'),
       );
-    expect([api, gate, worker].map(files)).toEqual([['api.sqlite'], ['gate.sqlite'], ['api.sqlite']]);
+    expect([api, gate, worker].map(files)).toEqual([
+      ['api.sqlite'],
+      ['gate.sqlite'],
+      ['alert-state.sqlite', 'api.sqlite'],
+    ]);
     const tables = (node: ClusterNode, file: string) => {
       const database = new Database(join(node.server.installation.dataDir, 'read-models', file));
       const names = database.all(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`);
