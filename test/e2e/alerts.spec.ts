@@ -204,6 +204,8 @@ describe('a canary key', () => {
 describe('a rule', () => {
   it('raises nothing once it is off or muted, and says what it would have found', async () => {
     const rule = `${R}/alert-rules/read-key-pushes`;
+    const { items: rules } = await server.api.get<Listed<{ rule: string }>>(`${R}/alert-rules`);
+    expect(rules.map(({ rule: name }) => name)).toContain('read-key-pushes');
     const reader = await server.api.generateKey({ name: 'reader', permission: 'read' });
     expect((await push(HOME, reader, 'team/base')).code).not.toBe(0);
     const [live] = await eventually('the alert', 10_000, async () => {

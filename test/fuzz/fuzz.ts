@@ -138,9 +138,9 @@ function faultsOf(
   ];
 }
 
-/** Of two rotations at once, one is told so, and its successor, which nobody was shown, is discarded. */
+/** Of two rotations at once, one is told that it is too late, and its successor, which nobody was shown, is discarded. */
 function lostRace(text: string, events: readonly string[]): boolean {
-  return text.includes('"code":"key-rotating"') && events.join() === 'KeyGenerated,KeyRevoked';
+  return /"code":"key-(?:rotating|revoked)"/.test(text) && events.join() === 'KeyGenerated,KeyRevoked';
 }
 
 function shown({ id }: Operation, { draft, request, answer }: Sent, fault: string): string {

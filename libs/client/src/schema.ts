@@ -5016,6 +5016,7 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
             /** @description `not-found`: Not found. */
@@ -5026,6 +5027,7 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
             /** @description `internal`: Internal error. */
@@ -5036,6 +5038,7 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
             /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
@@ -5047,6 +5050,7 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
         };
@@ -5083,6 +5087,7 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
             /** @description `sign-in-failed`: Sign-in failed. */
@@ -5094,6 +5099,7 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
             /** @description `not-found`: Not found. */
@@ -5104,6 +5110,7 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
             /** @description `internal`: Internal error. */
@@ -5114,6 +5121,7 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
             /** @description `unavailable`: Not available now. `position-not-reached`: This node is behind. */
@@ -5125,6 +5133,7 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                    "text/html": string;
                 };
             };
         };
@@ -5866,6 +5875,16 @@ export interface operations {
             };
             /** @description `unsupported-media-type`: Not a JSON request. */
             415: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-value`: The value is refused. */
+            422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -7940,7 +7959,7 @@ export interface operations {
             query?: {
                 /** @description From the step that this lies in; by default an hour, a day or thirty days before `to`. */
                 from?: string;
-                /** @description Up to and without this moment; by default now. */
+                /** @description Up to and without this moment; by default, and at the latest, now. */
                 to?: string;
                 /** @description Length of a step: `PT1M` (kept for 48 hours), `PT1H` (100 days; the default) or `P1D`. */
                 interval?: "PT1M" | "PT1H" | "P1D";
@@ -8059,7 +8078,7 @@ export interface operations {
             query?: {
                 /** @description From the step that this lies in; by default an hour, a day or thirty days before `to`. */
                 from?: string;
-                /** @description Up to and without this moment; by default now. */
+                /** @description Up to and without this moment; by default, and at the latest, now. */
                 to?: string;
                 /** @description Length of a step: `PT1M` (kept for 48 hours), `PT1H` (100 days; the default) or `P1D`. */
                 interval?: "PT1M" | "PT1H" | "P1D";

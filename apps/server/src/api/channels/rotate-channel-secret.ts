@@ -74,6 +74,7 @@ export class RotateChannelSecretRoute {
   @Post()
   @Requires('configure')
   @Operation({
+    problems: ['invalid-value'],
     summary: 'Give a webhook a new secret. For 24 hours deliveries are signed with the former one as well.',
     answer: RotatedSecret,
   })

@@ -10,6 +10,8 @@ export interface RouteFacts {
   readonly again?: string;
   /** Whether the answer tells where in the log the write stands; unless told, that of every method but GET. */
   readonly position?: boolean | 'sometimes';
+  /** Browsers are led here, and get a page in place of a problem. */
+  readonly isForBrowsers?: boolean;
 }
 
 /** Where `@Operation` leaves the facts; the finished document has none of them. */
@@ -221,7 +223,9 @@ function completeAnswers(place: Place): void {
   if (isVersioned && method === 'get')
     operation.responses['304'] = { description: '`If-None-Match` names this version.', headers };
   for (const [status, codes] of problemsOf(place)) {
-    operation.responses[status] = problemAnswer(codes, rateLimitHeaders(facts));
+    const answer = problemAnswer(codes, rateLimitHeaders(facts));
+    if (facts.isForBrowsers) answer.content!['text/html'] = { schema: { type: 'string' } };
+    operation.responses[status] = answer;
   }
 }
 

@@ -100,6 +100,7 @@ export class SignInOidcRoute {
   @Public()
   @Operation({
     id: 'beginSignInOidc',
+    isForBrowsers: true,
     problems: ['not-found'],
     summary: 'Send the browser to the identity provider to sign in.',
     status: 302,
@@ -125,6 +126,7 @@ export class SignInOidcRoute {
   @ApiQuery({ name: 'state', required: false, type: String })
   @Operation({
     id: 'finishSignInOidc',
+    isForBrowsers: true,
     problems: ['not-found', 'sign-in-failed'],
     summary: 'Where the identity provider sends the browser back: opens a session and leads on.',
     status: 302,

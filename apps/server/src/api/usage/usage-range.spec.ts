@@ -21,6 +21,9 @@ describe('the range of usage that is shown', () => {
     expect(range({ interval: 'P1D' })).toEqual(['2026-01-31T00:00:00.000Z', '2026-03-02T12:35:00.000Z']);
   });
 
+  it('ends now at the latest: of what has not come there are no uses', () =>
+    expect(range({ to: '9999-12-31T23:59:59Z' })).toEqual(range({})));
+
   it('begins with the step that its beginning lies in', () =>
     expect(range({ from: '2026-03-02T10:59:59.999Z', to: '2026-03-02T11:00:00Z' })).toEqual([
       '2026-03-02T10:00:00.000Z',
@@ -41,6 +44,7 @@ describe('the range of usage that is shown', () => {
       { from: '2026-02-01T00:00:00Z', to: '2026-02-01T01:00:00Z', interval: 'PT1M' },
       'usage-not-kept',
     ],
+    ['ends when usage was not kept', { to: '0000-01-01T00:00:00Z' }, 'usage-not-kept'],
     ['asks for old hours', { from: '2025-11-01T00:00:00Z', to: '2025-11-02T00:00:00Z' }, 'usage-not-kept'],
   ])('is refused when it %s', (_, query, refusal) => expect(code(query)).toBe(refusal));
 

@@ -26,7 +26,10 @@ export class UsageRangeQuery {
   })
   from?: string;
 
-  @IsTimestamp({ optional: true, description: 'Up to and without this moment; by default now.' })
+  @IsTimestamp({
+    optional: true,
+    description: 'Up to and without this moment; by default, and at the latest, now.',
+  })
   to?: string;
 
   @IsChoice(INTERVALS, {
@@ -54,7 +57,8 @@ export function usageRange(
   now: number,
 ): UsageRange {
   const step = USAGE_STEPS[interval];
-  const end = Math.ceil((to === undefined ? now + 1 : parseTimestamp(to)!) / MINUTE_MS);
+  // Of what has not come there are no uses.
+  const end = Math.ceil(Math.min(to === undefined ? Infinity : parseTimestamp(to)!, now + 1) / MINUTE_MS);
   const asked =
     from === undefined ? end - POINTS_DEFAULT[interval] * step : parseTimestamp(from)! / MINUTE_MS;
   const begin = Math.floor(asked / step) * step;
@@ -64,7 +68,7 @@ export function usageRange(
       'from',
       `The range has more than ${POINTS_MAX} steps of ${interval}: ask for less at once.`,
     );
-  if (from !== undefined) requireKept(begin, interval, keptDays, now);
+  requireKept(from === undefined ? end - 1 : begin, interval, keptDays, now);
   return { interval, range: { from: begin, to: end }, from: timeOf(begin), to: timeOf(end) };
 }
 
