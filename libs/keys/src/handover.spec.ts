@@ -36,6 +36,13 @@ describe('the old key of a rotation', () => {
     expect(asked({ ofKey: [use(9)] }).safeToRetire).toBe(false);
     expect(asked({ ofKey: [use(9)], ofSuccessor: [use(11)] }).safeToRetire).toBe(true);
   });
+  it('is not when one user has moved and another, who used it in the week before, has not', () => {
+    const ofKey = [use(8), use(9, 'podman'), use(-8 * 24, 'helm')];
+    expect(asked({ ofKey, ofSuccessor: [use(11)] })).toMatchObject({
+      safeToRetire: false,
+      users: [ofKey[1]],
+    });
+  });
   it('is not when uses are not known, or the successor is of no use', () => {
     expect(asked({ ofKey: undefined }).safeToRetire).toBe(false);
     expect(asked({ ofSuccessor: undefined }).safeToRetire).toBe(false);

@@ -22,16 +22,20 @@ export interface HandoverFacts {
   readonly successorStatus: ShownStatus;
 }
 
+/** Whoever used the old key within this time before the rotation is expected to come back: a pipeline that runs once a week. */
+const RECENT_MS = 7 * 86_400_000;
+
 export interface HandoverVerdict {
   readonly safeToRetire: boolean;
   /** A sentence for people. */
   readonly verdict: string;
-  /** Those who were seen with the old key since the rotation, and not with the successor after that; the last first. */
+  /** Those who were seen with the old key lately, and not with the successor after that; the last first. */
   readonly users: readonly KeyUse[];
 }
 
 /**
- * Whether the old key of a rotation can be retired: everybody who used it since the rotation has used the successor later.
+ * Whether the old key of a rotation can be retired: everybody who used it since a week before the rotation (RECENT_MS) has
+ * used the successor later.
  * Says no when it cannot know: of a key whose uses are not known, or as long as nobody has used the successor though
  * somebody used the old key before.
  */
@@ -43,8 +47,9 @@ export function handover({ rotatedAt, ofKey, ofSuccessor, successorStatus }: Han
   if (ofKey === undefined || ofSuccessor === undefined) {
     return no('Not known: uses of the two keys have not been counted.');
   }
+  const recent = new Date(Date.parse(rotatedAt) - RECENT_MS).toISOString();
   const left = ofKey
-    .filter((use) => isAfter(use.at, rotatedAt) && !ofSuccessor.some((later) => hasMoved(use, later)))
+    .filter((use) => isAfter(use.at, recent) && !ofSuccessor.some((later) => hasMoved(use, later)))
     .toSorted((one, other) => Date.parse(other.at) - Date.parse(one.at));
   if (left.length > 0) {
     return no(

@@ -49,4 +49,12 @@ describe('a pattern of names', () => {
     const pattern = new NamePattern('^((a+)+)+$');
     expect(pattern.matches(`${'a'.repeat(199)}b`)).toBe(false);
   });
+
+  it('is read in no time however deep repetitions of nothing are nested', () => {
+    for (const nothing of ['()', 'a{0}', '(a{0})']) {
+      const nested = `${'('.repeat(12)}${nothing}${'){100}'.repeat(12)}`;
+      expect(namePatternProblem(nested)).toBeUndefined();
+      expect(namePatternProblem(`^a{3}${nested}$`)).toBeUndefined();
+    }
+  });
 });

@@ -206,7 +206,12 @@ function repeat(part: Part, least: number, most: number | undefined): Part {
       program[behind] = { either: [part(program, behind), next] };
     }
     for (let count = least; count < (most ?? 0); count++) behind = optional(program, next, behind);
-    for (let count = 0; count < least; count++) behind = part(program, behind);
+    for (let count = 0; count < least; count++) {
+      const written = program.length;
+      behind = part(program, behind);
+      // What writes nothing never does: nested repetitions of it would take for ever, and PROGRAM_MAX never end them.
+      if (program.length === written) break;
+    }
     return behind;
   };
 }

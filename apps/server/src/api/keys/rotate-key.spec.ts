@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { EventLog } from '#libs/event-store';
+import { EventStoreUnavailable, type EventLog } from '#libs/event-store';
 import { Refusal } from '#libs/kernel';
 import { keys, revokeKey, rotateKey } from '#libs/keys';
 import type { RegistryRow } from '#libs/read-models';
@@ -28,8 +28,8 @@ afterAll(() => fixture.close());
 function handler(log: EventLog = fixture.log, narrowed: Narrowed = known): RotateKeyHandler {
   return new RotateKeyHandler(log, narrowed, unused, new FirstAnswer(fixture.log, new Installation('log')));
 }
-function command(id: string, idempotencyKey?: string): RotateKey {
-  const wanted = { at: new Date().toISOString(), graceMs: DAY_MS, expiresInMs: undefined };
+function command(id: string, idempotencyKey?: string, graceMs = DAY_MS): RotateKey {
+  const wanted = { at: new Date().toISOString(), graceMs, expiresInMs: undefined };
   const repeatable =
     idempotencyKey === undefined ? undefined : { identity: idempotencyKey, bodyHash: 'ab'.repeat(32) };
   return new RotateKey(registry, id, wanted, fixture.context(), repeatable);
@@ -54,6 +54,28 @@ describe('a rotation', () => {
       code: 'unavailable',
     });
     expect(await fixture.typesOf(id)).toEqual(['KeyGenerated', 'KeyRotated']);
+  });
+
+  it('that is repeated waits for the gates as well: the first call may not have lived to', async () => {
+    const id = await fixture.key();
+    await handler().execute(command(id, 'twice'));
+    await expect(handler(fixture.log, away).execute(command(id, 'twice'))).rejects.toMatchObject({
+      code: 'unavailable',
+    });
+  });
+
+  it('without a grace keeps the secret when the store is away after the gates know of it', async () => {
+    const id = await fixture.key();
+    const transact: EventLog['transact'] = (kind, stream, decision, context, require) =>
+      fixture.log.transact(kind, stream, decision, context, require);
+    let calls = 0;
+    const failing = logThat({
+      transact: (...call: Parameters<EventLog['transact']>) =>
+        ++calls === 1 ? transact(...call) : Promise.reject(new EventStoreUnavailable('append', undefined)),
+    });
+    const answer = await handler(failing).execute(command(id, undefined, 0));
+    expect(answer.secret).toHaveLength(43);
+    expect(Date.parse(answer.graceEndsAt)).toBeLessThanOrEqual(Date.now());
   });
 
   it('that loses against another discards its successor', async () => {

@@ -2,7 +2,7 @@ import { Body, Controller, Headers, Param, Post, Res } from '@nestjs/common';
 import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { EventLog, type CommandContext } from '#libs/event-store';
+import { EventLog, EventStoreUnavailable, type CommandContext } from '#libs/event-store';
 import { hashSecret, parseDuration, Refusal } from '#libs/kernel';
 import {
   endGrace,
@@ -70,7 +70,12 @@ interface Wanted {
   readonly expiresInMs: number | undefined;
 }
 
-export class RotateKey extends Command<Generated> {
+/** The successor, and from when on the old key is refused. */
+interface Rotated extends Generated {
+  readonly graceEndsAt: string;
+}
+
+export class RotateKey extends Command<Rotated> {
   constructor(
     readonly registry: RegistryRow,
     readonly id: string,
@@ -91,7 +96,7 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
     private readonly firstAnswer: FirstAnswer,
   ) {}
 
-  execute(command: RotateKey): Promise<Generated> {
+  execute(command: RotateKey): Promise<Rotated> {
     const idOf = ({ id }: Attempt) => `drk_${id}`;
     return this.firstAnswer.of(command.repeatable, command.context, command.wanted.at, {
       kind: keys,
@@ -99,18 +104,25 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
       ownStream: true,
       make: (attempt) => this.rotate(idOf(attempt), command, attempt.context),
       standing: (attempt, { state }) => this.standing(command.id, idOf(attempt), state),
-      again: (attempt, { state, events, position }) => ({
-        id: idOf(attempt),
-        secret: null,
-        state,
-        version: keyVersion(events),
-        position,
-      }),
+      again: async (attempt, { state, events }) => {
+        const made = { id: idOf(attempt), secret: null, state, version: keyVersion(events) };
+        return { ...made, ...(await this.linked(command, attempt.context)) };
+      },
     });
   }
 
+  /** Whoever is told again that the old key is over, or when, has waited as well: the first call may not have lived to. */
+  private async linked(command: RotateKey, context: CommandContext) {
+    const { state, position } = await this.log.read(keys, command.id);
+    const { status, rotation } = state as ExistingKey;
+    const { graceEndsAt } = rotation!;
+    await this.narrowed.apply(position);
+    const isOver = status !== 'expired' && Date.parse(graceEndsAt) <= Date.parse(now());
+    return { graceEndsAt, position: isOver ? await this.endNow(command, graceEndsAt, context) : position };
+  }
+
   /** The successor first, the link second: a crash in between leaves a key that nobody knows, and the old one as it was. */
-  private async rotate(successor: string, command: RotateKey, context: CommandContext): Promise<Generated> {
+  private async rotate(successor: string, command: RotateKey, context: CommandContext): Promise<Rotated> {
     const { registry, id, wanted } = command;
     const { at, graceMs } = wanted;
     const { state: old } = await this.log.read(keys, id);
@@ -123,8 +135,15 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
     const position = await this.link(command, { successor, graceEndsAt, bornAt: at }, context);
     // Who is told when the grace ends can rely on it: every gate knows of it, and of the successor.
     await this.narrowed.apply(position);
-    const made = { id: successor, secret, state, version: keyVersion(history), position };
-    return graceMs > 0 ? made : { ...made, position: await this.endNow(command, graceEndsAt, context) };
+    const made = { id: successor, secret, state, version: keyVersion(history), position, graceEndsAt };
+    if (graceMs > 0) return made;
+    // Every gate refuses the old key by its grace already. The secret is in this answer alone, and must not be lost to a
+    // store that is away now: workers record and prove the end as well.
+    const end = this.endNow(command, graceEndsAt, context).catch((error: unknown) => {
+      if (isUnavailable(error)) return position;
+      throw error;
+    });
+    return { ...made, position: await end };
   }
 
   private async link(
@@ -180,7 +199,6 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
 export class RotateKeyRoute {
   constructor(
     private readonly commands: CommandBus,
-    private readonly log: EventLog,
     private readonly firstAnswer: FirstAnswer,
     private readonly views: KeyViews,
   ) {}
@@ -213,17 +231,26 @@ export class RotateKeyRoute {
   ): Promise<RotatedKey> {
     const repeatable = this.firstAnswer.asked(idempotencyKey, caller, `rotate ${registry.id} ${id}`, body);
     const command = new RotateKey(registry, id, wanted(body), commandContext(caller), repeatable);
-    const { id: successor, secret, state, version, position } = await this.commands.execute(command);
-    const { state: old } = await this.log.read(keys, id);
+    const {
+      id: successor,
+      secret,
+      state,
+      version,
+      position,
+      graceEndsAt,
+    } = await this.commands.execute(command);
     answerWritten(reply, secret === null ? 200 : 201, position);
     showVersion(reply, version);
-    const graceEndsAt = (old as ExistingKey).rotation!.graceEndsAt;
     return {
       ...this.views.ofState(successor, state, registry),
       ...shownOnce(successor, secret),
       predecessor: { id, graceEndsAt },
     };
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof EventStoreUnavailable || (error instanceof Refusal && error.code === 'unavailable');
 }
 
 function wanted({ gracePeriod, expiresIn }: RotateKeyBody): Wanted {
