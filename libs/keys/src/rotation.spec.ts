@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { given } from '../../../test/support/given.js';
 import { changeKey, expireKey, resumeKey, revokeKey, suspendKey } from './decisions.js';
-import { keys, type KeyFact } from './key.js';
+import { keys, type ExistingKey, type KeyFact } from './key.js';
 import { endOf, shownStatus } from './lifetimes.js';
 import { endGrace, rotateKey } from './rotation.js';
 import {
@@ -54,6 +54,18 @@ describe('rotating a key', () => {
     given(keys, [generated])
       .when(rotate({ registry: 'reg_b' }))
       .refuses('not-found'));
+  it('links no successor that has what was taken away from the key meanwhile', () => {
+    const copied = given(keys, [generated]).state as ExistingKey;
+    given(keys, [generated]).when(rotate({ copied })).then([rotated]);
+    for (const changes of [
+      { permission: 'read-write-delete' },
+      { networks: ['192.0.2.0/24'] },
+      { name: 'other' },
+    ] as const)
+      given(keys, [generated, changed(changes)])
+        .when(rotate({ copied }))
+        .refuses('conflict');
+  });
   it('links no successor that may be discarded soon', () => {
     const bornAt = (ago: number) => ({ bornAt: new Date(Date.parse(during) - ago).toISOString() });
     given(keys, [generated])

@@ -1,6 +1,14 @@
 import { Refusal, type Decision } from '#libs/kernel';
 import { living, type OnKey } from './decisions.js';
-import { isLiving, type ExistingKey, type KeyFact, type KeyGenerated, type KeyState } from './key.js';
+import {
+  isLiving,
+  KEY_TRAITS,
+  type ExistingKey,
+  type KeyFact,
+  type KeyGenerated,
+  type KeyState,
+  type KeyTraits,
+} from './key.js';
 import { endedBy } from './lifetimes.js';
 
 /** A key works so long beside its successor, unless the caller says otherwise. */
@@ -22,16 +30,25 @@ export const LINKED_WITHIN_MS = UNLINKED_DISCARDED_AFTER_MS / 2;
 /**
  * Links a key to its successor, which stands in the log already, and gives it its grace. Doing so again adds nothing. Refuses
  * a key that has ended, that is suspended, or that has another successor: of two rotations at once one wins.
- * `bornAt`: of the successor.
+ * `bornAt`: of the successor; `copied`: what its rights and names were taken from. What was taken away from the key since
+ * must not live on in the successor.
  */
 export function rotateKey(
-  command: OnKey & { readonly successor: string; readonly graceEndsAt: string; readonly bornAt: string },
+  command: OnKey & {
+    readonly successor: string;
+    readonly graceEndsAt: string;
+    readonly bornAt: string;
+    readonly copied?: KeyTraits;
+  },
 ): Decision<KeyState, KeyFact> {
-  const { registry, at, successor, graceEndsAt, bornAt } = command;
+  const { registry, at, successor, graceEndsAt, bornAt, copied } = command;
   return (state) => {
     const key = living(state, command);
     if (key.rotation?.successor === successor) return [];
     refuseUnrotatable(state, command);
+    if (copied && KEY_TRAITS.some((name) => JSON.stringify(key[name]) !== JSON.stringify(copied[name]))) {
+      throw new Refusal('conflict', 'the key was changed meanwhile: rotate it again');
+    }
     if (Date.parse(at) - Date.parse(bornAt) > LINKED_WITHIN_MS) {
       throw new Refusal('unavailable', 'the rotation took too long, and is undone');
     }

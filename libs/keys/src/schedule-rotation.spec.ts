@@ -45,6 +45,7 @@ describe('scheduling the rotation of a key', () => {
   }); // prettier-ignore
   it.each([
     ['less than an hour', { every: 'PT59M' }],
+    ['as long as a successor lives', { every: 'P90D', gracePeriod: 'PT0S' }],
     ['more than a year', { every: 'P367D' }],
     ['a grace of more than 30 days', { every: 'P60D', gracePeriod: 'P31D' }],
     ['a grace beyond the next rotation', { every: 'P1D', gracePeriod: 'P2D' }],

@@ -2,7 +2,7 @@ import { parseDuration, Refusal, type Decision } from '#libs/kernel';
 import { belongs, generateKey, living, missingKey, type OnKey } from './decisions.js';
 import type { ExistingKey, KeyFact, KeyGenerated, KeyState } from './key.js';
 import { timeText } from './lifetimes.js';
-import { GRACE_PERIOD_MAX_MS, refuseUnrotatable, rotateKey } from './rotation.js';
+import { GRACE_PERIOD_MAX_MS, inheritedLifetime, refuseUnrotatable, rotateKey } from './rotation.js';
 import type { KeyRotationScheduled, RotationDelivered, RotationSchedule } from './rotation-schedule.js';
 
 /** More often than this is no rotation: what uses the key has to notice each one. */
@@ -18,13 +18,16 @@ const RETRY_AFTER_MS = [15 * 60_000, 3_600_000, 4 * 3_600_000, 12 * 3_600_000, 2
  */
 export function scheduleRotation(data: KeyRotationScheduled['data']): Decision<KeyState, KeyFact> {
   return (state) => {
-    const { expiresAt } = living(state, data);
+    const key = living(state, data);
+    const { expiresAt } = key;
     refuseUnrotatable(state, data);
     const every = parseDuration(data.every)!;
     refuseUnless(every >= ROTATION_EVERY_MIN_MS && every <= ROTATION_EVERY_MAX_MS, '/every', 'every is PT1H to P366D'); // prettier-ignore
     const grace = parseDuration(data.gracePeriod)!;
     refuseUnless(grace <= GRACE_PERIOD_MAX_MS, '/gracePeriod', 'gracePeriod is at most P30D');
     refuseUnless(grace <= every, '/gracePeriod', 'gracePeriod is at most as long as every');
+    const life = inheritedLifetime(key);
+    refuseUnless(life === undefined || every < life, '/every', 'its successors would expire before they are rotated'); // prettier-ignore
     const isBefore = expiresAt === null || Date.parse(data.dueAt) < Date.parse(expiresAt);
     refuseUnless(isBefore, '/every', 'the key expires before its first rotation');
     return [{ type: 'KeyRotationScheduled', data }];
@@ -38,13 +41,20 @@ export function firstRotation(createdAt: string, every: string, at: string): str
 
 /** Generates a successor, which is born with the schedule of the key that it is to take over from. */
 export function generateSuccessor(old: ExistingKey, data: KeyGenerated['data']): Decision<KeyState, KeyFact> {
-  return (state) => [...generateKey(data)(state), ...inheritedSchedule(old, data.at)];
+  return (state) => [...generateKey(data)(state), ...inheritedSchedule(old, data)];
 }
 
-function inheritedSchedule({ schedule, generated }: ExistingKey, at: string): KeyRotationScheduled[] {
+/** A successor that lives shorter than the schedule has it is rotated while its own grace still fits. */
+function inheritedSchedule(
+  { schedule, generated }: ExistingKey,
+  { at, expiresAt }: KeyGenerated['data'],
+): KeyRotationScheduled[] {
   if (!schedule) return [];
   const { schedule: id, every, gracePeriod, kind, target } = schedule;
-  const dueAt = timeText(Date.parse(at) + parseDuration(every)!);
+  const birth = Date.parse(at);
+  const life = expiresAt === null ? Infinity : Date.parse(expiresAt) - birth;
+  const latest = life - Math.min(parseDuration(gracePeriod)!, life / 2);
+  const dueAt = timeText(birth + Math.min(parseDuration(every)!, latest));
   const common = { at, registry: generated.registry, schedule: id };
   return [{ type: 'KeyRotationScheduled', data: { ...common, every, gracePeriod, kind, target, dueAt } }];
 }

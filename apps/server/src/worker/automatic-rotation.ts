@@ -87,14 +87,18 @@ export class AutomaticRotation {
       id: successor, key: formatKey(successor, secret), name: old.name, expiresAt, predecessor: { id, gracePeriod },
       registry: { id: registryId, slug }, deliveryId,
     }; // prettier-ignore
+    let delivered = false;
     try {
       const version = await this.parts.deliver.to(target, told, age);
+      delivered = true;
       await this.link(due, { successor, bornAt: at, version });
     } catch (error) {
       const failure = failureOf(error);
       if (failure === undefined) throw error;
       await this.discard(due, successor);
-      await this.fail(due, failure);
+      // What changed the key meanwhile left the target with a secret that is worth nothing: another one follows at once.
+      const isAtOnce = delivered && error instanceof Refusal && error.code === 'conflict';
+      await this.fail(due, failure, isAtOnce);
     }
   }
 
@@ -115,7 +119,7 @@ export class AutomaticRotation {
 
   /** The grace begins now, and not before the target has the secret. */
   private async link(
-    { id, schedule, registry }: Due,
+    { id, old, schedule, registry }: Due,
     born: { readonly successor: string; readonly bornAt: string; readonly version: string | null },
   ): Promise<void> {
     const { log } = this.parts;
@@ -124,7 +128,10 @@ export class AutomaticRotation {
     if (state.status !== 'active') throw new Refusal('conflict', 'the new key was ended meanwhile');
     const at = now();
     const graceEndsAt = timeText(Date.parse(at) + parseDuration(schedule.gracePeriod)!);
-    const decide = rotateDelivered({ registry: registry.id, at, graceEndsAt, ...born }, schedule);
+    const decide = rotateDelivered(
+      { registry: registry.id, at, graceEndsAt, copied: old, ...born },
+      schedule,
+    );
     await log.transact(keys, id, decide, contextOf(uuidv5(`link ${successor} ${version}`, ROTATIONS), id));
   }
 
@@ -138,7 +145,7 @@ export class AutomaticRotation {
    * Says that it failed, where the schedule still waits. Where another worker was faster the target may have what was discarded
    * here instead of what was linked there, so the key that has the schedule now is rotated once more, at once.
    */
-  private async fail({ id, schedule, registry }: Due, error: string): Promise<void> {
+  private async fail({ id, schedule, registry }: Due, error: string, isAtOnce = false): Promise<void> {
     const { log, readModels } = this.parts;
     const owners = ownersOf(readModels.database, registry.id);
     const at = now();
@@ -147,8 +154,10 @@ export class AutomaticRotation {
     const context = (holder: string, dueAt: string) =>
       contextOf(uuidv5(`fail ${holder} ${dueAt} ${schedule.dueAt}`, ROTATIONS), id);
     if (!state.rotation) {
-      const decision = failRotation({ at, error }, schedule, owners);
-      await log.transact(keys, id, decision, context(id, schedule.dueAt));
+      const tried = (isAtOnce && state.schedule) || schedule;
+      const next = isAtOnce ? { nextAttemptAt: at } : {};
+      const decision = failRotation({ at, error, ...next }, tried, owners);
+      await log.transact(keys, id, decision, context(id, tried.dueAt));
       return;
     }
     const holder = await this.holder(state.rotation.successor);

@@ -132,7 +132,11 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
     const born = generateSuccessor(predecessor, bornFrom(predecessor, command, hashSecret(secret)));
     const { state, history } = await this.log.create(keys, successor, born, context);
     const graceEndsAt = new Date(Date.parse(at) + graceMs).toISOString();
-    const position = await this.link(command, { successor, graceEndsAt, bornAt: at }, context);
+    const position = await this.link(
+      command,
+      { successor, graceEndsAt, bornAt: at, copied: predecessor },
+      context,
+    );
     // Who is told when the grace ends can rely on it: every gate knows of it, and of the successor.
     await this.narrowed.apply(position);
     const made = { id: successor, secret, state, version: keyVersion(history), position, graceEndsAt };
@@ -148,7 +152,7 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
 
   private async link(
     { registry, id }: RotateKey,
-    link: { readonly successor: string; readonly graceEndsAt: string; readonly bornAt: string },
+    link: Pick<Parameters<typeof rotateKey>[0], 'successor' | 'graceEndsAt' | 'bornAt' | 'copied'>,
     context: CommandContext,
   ): Promise<bigint> {
     const decide = (state: KeyState) => rotateKey({ registry: registry.id, at: now(), ...link })(state);
