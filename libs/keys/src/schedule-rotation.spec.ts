@@ -45,7 +45,7 @@ describe('scheduling the rotation of a key', () => {
   }); // prettier-ignore
   it.each([
     ['less than an hour', { every: 'PT59M' }],
-    ['as long as a successor lives', { every: 'P90D', gracePeriod: 'PT0S' }],
+    ['as long as a successor lives', { every: 'P31D', gracePeriod: 'PT0S' }],
     ['more than a year', { every: 'P367D' }],
     ['a grace of more than 30 days', { every: 'P60D', gracePeriod: 'P31D' }],
     ['a grace beyond the next rotation', { every: 'P1D', gracePeriod: 'P2D' }],
@@ -113,6 +113,11 @@ describe('a rotation that is due', () => {
       .when(generateSuccessor(stateOf(), born))
       .then([{ type: 'KeyGenerated', data: born }]);
     expect(stateOf(scheduled, rotated).schedule).toBeNull();
+  });
+  it('is due before the successor ends, with its grace', () => {
+    const short = { ...data, at: during, expiresAt: '2026-01-15T00:00:00.000Z', rotates: 'drk_old' };
+    const [, schedule] = generateSuccessor(stateOf(scheduled), short)(keys.initial);
+    expect(schedule).toMatchObject({ data: { dueAt: '2026-01-14T00:00:00.000Z' } });
   });
 });
 

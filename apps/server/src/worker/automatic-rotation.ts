@@ -97,7 +97,7 @@ export class AutomaticRotation {
       if (failure === undefined) throw error;
       await this.discard(due, successor);
       // What changed the key meanwhile left the target with a secret that is worth nothing: another one follows at once.
-      const isAtOnce = delivered && error instanceof Refusal && error.code === 'conflict';
+      const isAtOnce = delivered && error instanceof Refusal;
       await this.fail(due, failure, isAtOnce);
     }
   }
