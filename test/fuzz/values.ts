@@ -64,7 +64,7 @@ function known(name: string, { users, registries }: KnownIds): fc.Arbitrary<unkn
     owner: fc.constantFrom(...users),
     createdBy: fc.constantFrom(...users),
     registry: fc.constantFrom(...registries),
-    upstream: fc.constantFrom('http://127.0.0.1:5999', 'http://registry.internal:5000', 'https://registry.example'),
+    upstream: fc.constantFrom('http://127.0.0.1:5999', 'http://images.internal:5000', 'https://images.example'),
     url: fc.constantFrom('https://hooks.example.com/x', 'https://203.0.113.7/hook', 'http://127.0.0.1:9/'),
     repositories: fc.subarray(['team/*', 'team/**', 'a', 'a/b/c', 'x-y_z.w']),
     networks: fc.subarray(['10.0.0.0/8', '192.168.1.0/24', '2001:db8::/32', '203.0.113.7']),
