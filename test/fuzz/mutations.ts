@@ -103,7 +103,8 @@ const NEAR: Readonly<Record<string, Spoil>> = {
     );
   }),
   'a word beside the list': inField((schema, _, pick) => {
-    const words = (schema['enum'] ?? ['true']) as string[];
+    // The list of a field that may be null has null in it.
+    const words = ((schema['enum'] ?? ['true']) as (string | null)[]).filter((each) => each !== null);
     const word = one(words, pick);
     return one(
       [word.toUpperCase(), ` ${word}`, `${word}s`, [word], `${word}\0`],

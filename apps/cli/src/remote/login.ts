@@ -102,6 +102,7 @@ async function exchanged(
       throw new CommandFailure('the access token was not shown: sign in again', EXIT.failed);
     return token;
   } finally {
-    await api.DELETE('/v1/session');
+    // The session ends by itself; the token must not be lost to it.
+    await api.DELETE('/v1/session').catch(() => undefined);
   }
 }

@@ -114,6 +114,18 @@ describe('mail', () => {
     });
   });
 
+  it('whose sender is refused is tried again: the operator mends that, and nothing is lost', async () => {
+    const url = await smtp({
+      onMailFrom: (_address, _session, callback) =>
+        callback(Object.assign(new Error('not you'), { responseCode: 550 })),
+    });
+    expect(await send(url)).toEqual({
+      status: 550,
+      error: 'the mail server answered 550',
+      isFinal: false,
+    });
+  });
+
   it('that finds no server says so', async () => {
     expect(await send('smtp://user:hidden@127.0.0.1:1')).toEqual({
       status: null,

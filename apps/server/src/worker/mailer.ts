@@ -61,10 +61,19 @@ function textOf({ summary, advice, command }: Message): string {
 }
 
 /** By codes alone: what a mail server says may repeat the address. */
-function failure({ code = 'unknown', responseCode }: { code?: string; responseCode?: number }): Attempt {
+function failure({
+  code = 'unknown',
+  command,
+  responseCode,
+}: {
+  code?: string;
+  /** nodemailer's name for what was answered: `RCPT TO`, `MAIL FROM`, `DATA`. */
+  command?: string;
+  responseCode?: number;
+}): Attempt {
   if (responseCode === undefined)
     return { status: null, error: `the mail server could not be used (${code})` };
   // A lasting reply about this recipient (RFC 5321 4.2.1); one about the sender is the operator's to mend.
-  const isFinal = code === 'EENVELOPE' && responseCode >= 500;
+  const isFinal = code === 'EENVELOPE' && command === 'RCPT TO' && responseCode >= 500;
   return { status: responseCode, error: `the mail server answered ${responseCode}`, isFinal };
 }

@@ -182,7 +182,9 @@ export class AddChannelRoute {
           this.commands.execute(new AddChannel(`chn_${id}`, registry, wanted, target, context, isFirst)),
         again: async (_, { position }, { data, revision: version }) => {
           const channel = data as Channel;
-          if ((await this.subjectKeys.open(channel.target)) !== target) throw otherBody();
+          // Of a channel that was removed since, where it led cannot be read any more.
+          const known = await this.subjectKeys.open(channel.target);
+          if (known !== undefined && known !== target) throw otherBody();
           const secret = channel.secret ? null : undefined;
           return { channel, secret, version, position, isNew: false };
         },
