@@ -147,6 +147,12 @@ describe('the tables of usage', () => {
     expect(tops.reduce((sum, { pulls }) => sum + pulls, 0)).toBe(159);
   });
 
+  it('stay readable when sums are beyond all numbers', () => {
+    for (let count = 0; count < 3; count += 1) happens(use(NOON, { bytesDown: 9.2e18, bytesUp: 1e30 }));
+    const row = database.get('SELECT max(bytes_up) AS up, max(bytes_down) AS down FROM usage_counts');
+    expect(row).toEqual({ up: Number.MAX_SAFE_INTEGER, down: Number.MAX_SAFE_INTEGER });
+  });
+
   it('tell the last use of a key, and no older fact that comes late takes its place', () => {
     const late = { network: '198.51.100.0/24', country: 'NL', asn: 1, pulls: 0, pushes: 0, others: 1 };
     happens(use(NOON + MINUTE_MS), use(NOON, { places: [late] }));

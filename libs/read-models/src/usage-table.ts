@@ -106,12 +106,14 @@ function applyRefusals(database: Database, data: KeyUseDenied['data'], position:
   applyDenial(database, data, minute, position);
 }
 
+/** A sum stays at this: beyond it SQLite would make it a fraction, and no node could read on. */
+const SUM_MAX = Number.MAX_SAFE_INTEGER;
 const ADD_COUNTS = `
   WITH steps (step) AS (VALUES (1), (60), (1440)), subjects (subject) AS (VALUES (?1), (?2))
   INSERT INTO usage_counts (step, minute, subject, ${SUMS.join(', ')})
-  SELECT step, ?3 - ?3 % step, subject, ${SUMS.map((_, index) => `?${index + 4}`).join(', ')}
+  SELECT step, ?3 - ?3 % step, subject, ${SUMS.map((_, index) => `min(?${index + 4}, ${SUM_MAX})`).join(', ')}
   FROM steps, subjects WHERE subject IS NOT NULL
-  ON CONFLICT DO UPDATE SET ${SUMS.map((column) => `${column} = ${column} + excluded.${column}`).join(', ')}`;
+  ON CONFLICT DO UPDATE SET ${SUMS.map((column) => `${column} = min(${column} + excluded.${column}, ${SUM_MAX})`).join(', ')}`;
 
 function addCounts(
   database: Database,

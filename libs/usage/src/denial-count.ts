@@ -55,6 +55,10 @@ export class DenialCount {
     return this.use.registry;
   }
 
+  get proven(): boolean {
+    return this.use.proven;
+  }
+
   get written(): number {
     return this.#written;
   }

@@ -242,4 +242,14 @@ describe('the counter of usage', () => {
       ['reg_2', '2026-03-03', 1],
     ]);
   });
+
+  it('counts a refusal of whoever has the secret, whatever noise strangers make', () => {
+    const counter = new UsageCounter();
+    const noise = { ...DENIED, key: undefined, reason: 'unknown', proven: false } as const;
+    for (let number = 0; number < 10_000; number += 1)
+      counter.deny({ ...noise, registry: `reg_${number % 40}`, network: `10.0.${number}.0/24` }, MINUTE, 1n);
+    counter.deny({ ...noise, registry: 'reg_1', key: 'drk_1', reason: 'revoked', proven: true }, MINUTE, 1n);
+    const proven = denials(take(counter, MINUTE, true)).filter((one) => one.proven);
+    expect(proven).toMatchObject([{ key: 'drk_1', reason: 'revoked' }]);
+  });
 });

@@ -56,7 +56,8 @@ export class UsageCounter {
   readonly #ended: KeyMinute[] = [];
   readonly #denials = new Map<string, DenialCount>();
   readonly #endedDenials: DenialCount[] = [];
-  readonly #denialsOfRegistry = new Map<string, number>();
+  /** By `groupOf`. */
+  readonly #denialsOfGroup = new Map<string, number>();
   #dropped = 0;
 
   constructor(
@@ -140,20 +141,24 @@ export class UsageCounter {
   }
 
   #newDenial(name: string, use: DeniedUse, minute: number, applied: bigint): DenialCount | undefined {
-    const ofRegistry = this.#denialsOfRegistry.get(use.registry) ?? 0;
-    const isFull = this.#denials.size + this.#endedDenials.length >= this.limits.denials;
-    if (isFull || ofRegistry >= this.limits.denialsOfRegistry) return undefined;
+    const group = groupOf(use);
+    const ofGroup = this.#denialsOfGroup.get(group) ?? 0;
+    // Strangers can fill their share with noise; a refusal of whoever has the secret is counted all the same.
+    const most = use.proven ? 2 * this.limits.denials : this.limits.denials;
+    const isFull = this.#denials.size + this.#endedDenials.length >= most;
+    if (isFull || ofGroup >= this.limits.denialsOfRegistry) return undefined;
     const begun = new DenialCount(use, minute, applied);
     this.#denials.set(name, begun);
-    this.#denialsOfRegistry.set(use.registry, ofRegistry + 1);
+    this.#denialsOfGroup.set(group, ofGroup + 1);
     return begun;
   }
 
   #end(name: string, counted: DenialCount): void {
     this.#denials.delete(name);
-    const left = (this.#denialsOfRegistry.get(counted.registry) ?? 1) - 1;
-    if (left === 0) this.#denialsOfRegistry.delete(counted.registry);
-    else this.#denialsOfRegistry.set(counted.registry, left);
+    const group = groupOf(counted);
+    const left = (this.#denialsOfGroup.get(group) ?? 1) - 1;
+    if (left === 0) this.#denialsOfGroup.delete(group);
+    else this.#denialsOfGroup.set(group, left);
     this.#endedDenials.push(counted);
   }
 
@@ -165,6 +170,11 @@ export class UsageCounter {
     }
     for (const [name, counted] of this.#denials) if (counted.minute < minute) this.#end(name, counted);
   }
+}
+
+/** Kinds of refusals are limited by registry, those of proven secrets apart. */
+function groupOf({ registry, proven }: Pick<DeniedUse, 'registry' | 'proven'>): string {
+  return proven ? `${registry} proven` : registry;
 }
 
 function minuteOf(time: number): number {

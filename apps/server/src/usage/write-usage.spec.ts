@@ -121,7 +121,15 @@ describe('usage', () => {
     store.extend = () => Promise.reject(new EventStoreUnavailable('append', undefined));
     const clock = { now: MINUTE };
     const { counter, writing } = writer(store, clock);
-    for (let key = 0; key < WAITING_MAX + 5; key++) counter.accept(use(`drk_${key}`), clock.now, 1n);
+    for (let key = 0; key < WAITING_MAX + 5; key++) {
+      // More than the keys that are counted at once.
+      if (key === WAITING_MAX / 2) {
+        await writing.close();
+        clock.now += 60_000;
+        await writing.close();
+      }
+      counter.accept(use(`drk_${key}`), clock.now, 1n);
+    }
     await writing.close();
     expect(writing).toMatchObject({ waiting: WAITING_MAX, dropped: 5, written: 0 });
   });

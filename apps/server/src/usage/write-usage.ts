@@ -7,8 +7,8 @@ const TAKE_EVERY_MS = 250;
 /** Facts of one append: a hundred of at most 2 kB are far below what the store takes. */
 const FACTS_PER_APPEND = 100;
 const STREAMS_AT_ONCE = 8;
-/** Facts that wait for a store that is away: about 10 MB, and some minutes of a busy gate. What comes then is dropped. */
-export const WAITING_MAX = 20_000;
+/** Facts that wait: all that one minute of KEYS_COUNTED_MAX keys may end with, and some 30 MB. What comes then is dropped. */
+export const WAITING_MAX = 60_000;
 const SECONDS_PER_DAY = 86_400;
 
 /** One stream that this process writes. */

@@ -141,7 +141,7 @@ export class BlastRadiusRoute {
     const tops = (kind: 'repository' | 'place' | 'client') =>
       usageTops(database, id, kind, range, NAMES_SHOWN);
     const [repositories, places, clients] = [tops('repository'), tops('place'), tops('client')];
-    const newSince = new Date(at - parseDuration(newWithin)!).toISOString();
+    const newSince = new Date(Math.max(0, at - parseDuration(newWithin)!)).toISOString();
     return {
       key: id,
       usageSince: new Date(range.from * MINUTE_MS).toISOString(),

@@ -75,8 +75,11 @@ function record(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
+/** 16 TiB: more than any blob. What a registry says of a size is not believed beyond it. */
+const BYTES_MAX = 2 ** 44;
+
 function size(value: unknown): number {
-  return Number.isSafeInteger(value) && (value as number) > 0 ? (value as number) : 0;
+  return Number.isSafeInteger(value) && (value as number) > 0 ? Math.min(value as number, BYTES_MAX) : 0;
 }
 
 /** `192.0.2.1:45678`, `[2001:db8::1]:45678`, or without the port. */
