@@ -20,7 +20,6 @@ import {
 } from './errors.js';
 import { eventId } from './event-id.js';
 import { worst, type EventLogHealth } from './health.js';
-
 import { retain, type Retention } from './retention.js';
 import { retry } from './retry.js';
 import { historyOf, readToEnd, type StreamRead, type Transacted } from './stream-read.js';
