@@ -90,9 +90,15 @@ export class Api {
     return this.all(`/v1/registries/${registry}/keys/${id}/events`);
   }
 
-  /** The position of the newest event in the server's tables: it rises with every write, and not with leases. */
+  /** The position of the newest event in the server's tables, of whatever kind but leases. */
   async position(): Promise<string> {
     return (await this.get<{ checkpoint: string }>('/v1/status')).checkpoint;
+  }
+
+  /** Types of the lifecycle facts after a position. Counts of usage, which the server writes on its own, are none. */
+  async writtenSince(position: string): Promise<string[]> {
+    const { items } = await this.get<Page<{ type: string }>>(`/v1/changes?after=${position}&wait=0`);
+    return items.map(({ type }) => type);
   }
 
   /** `GET /v2/` at the gate, which is what `docker login` asks. */

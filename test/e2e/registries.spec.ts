@@ -135,7 +135,7 @@ describe('a host that is none', () => {
     const body = { slug: 'new', name: 'x', hosts: [host] };
     const created = await server.api.call('/v1/registries', { body });
     expect(created.status).toBe(400);
-    expect(await server.api.position()).toBe(position);
+    expect(await server.api.writtenSince(position)).toEqual([]);
     if (typeof host === 'string' && host !== '') {
       const answer = await remove(host);
       expect([400, 404]).toContain(answer.status);
@@ -155,7 +155,7 @@ describe('an unknown field or parameter', () => {
     await expectProblem(await server.api.call(path, { method, body }), 400, 'unknown-field');
     const query = await server.api.call(`${path}?colour=red`, { method, body: {} });
     await expectProblem(query, 400, 'unknown-parameter');
-    expect(await server.api.position()).toBe(position);
+    expect(await server.api.writtenSince(position)).toEqual([]);
   });
 
   it('is no way to a method that an address has not', async () => {
