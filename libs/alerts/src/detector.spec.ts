@@ -210,6 +210,12 @@ describe('settings', () => {
     expect(rulesOf(found)).toEqual(['push-from-unexpected-place']);
   });
 
+  it('a key that may come from a country alone may come from a private network, which has none', () => {
+    const inside = { network: '10.7.0.0/24', country: null, asn: null };
+    const found = find([use(NOW, { pushes: 9, place: inside })], settingsOf({ expectedCountries: ['DE'] }));
+    expect(rulesOf(found)).toEqual([]);
+  });
+
   it.each(RULE_NAMES)('%s: off or muted it never fires', (rule) => {
     const facts = [
       ...pushesFromAfar, ...spree(40, { pushes: 9, deletes: 2 }), refusal(NOW + HOUR, {}), refusal(NOW + HOUR, { reason: 'expired' }),

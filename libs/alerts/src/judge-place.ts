@@ -15,7 +15,7 @@ const OTHER_PLACE_POINTS_MIN = 2.5;
 export function judgePlace(judgement: Judgement, place: UsagePlace): void {
   const { state, settings, peers, key, time } = judgement;
   const { places } = state;
-  const hasHabits = judgement.hasLearned || settings.declaresPlaces;
+  const hasHabits = judgement.hasLearned || settings.declares(place);
   const news = hasHabits
     ? places.assess(place, settings, peers.know(place.asn, key, time))
     : newsToRegistry(place, peers.strangeness(place, time));

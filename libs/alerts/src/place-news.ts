@@ -93,8 +93,8 @@ export class KnownPlaces {
       network: network !== null && !this.#networks.has(this.#numberOf(network)),
     };
     if (!news.country && !news.asn && !news.network) return NOTHING_NEW;
-    if (settings.declaresPlaces) {
-      const points = settings.expects(country, network) ? 0 : this.#undeclaredPoints(place);
+    if (settings.declares(place)) {
+      const points = settings.expects(place) ? 0 : this.#undeclaredPoints(place);
       return { ...news, points };
     }
     const share = areKnownToPeers ? PEERS_SHARE : 1;

@@ -41,14 +41,29 @@ describe('the settings of a key', () => {
       new ResolvedSettings(registry),
       new ResolvedSettings(registry, { expectedCountries: ['FR'] }),
     ];
-    expect([ofRegistry.expects('DE', null), ofRegistry.expects('FR', null)]).toEqual([true, false]);
-    expect([own.expects('DE', null), own.expects('FR', null)]).toEqual([false, true]);
+    const asked = (settings: ResolvedSettings) =>
+      ['DE', 'FR'].map((country) => settings.expects({ country, network: null, asn: null }));
+    expect(asked(ofRegistry)).toEqual([true, false]);
+    expect(asked(own)).toEqual([false, true]);
   });
 
   it('expect networks of both families, and nothing of one that cannot be read', () => {
     const settings = new ResolvedSettings(registry);
     const networks = ['10.7.0.0/24', '11.7.0.0/24', '2001:db8:5::/48', '2001:db9:5::/48'];
-    expect(networks.map((network) => settings.expects(null, network))).toEqual([true, false, true, false]);
+    const expected = networks.map((network) => settings.expects({ network, country: null, asn: null }));
+    expect(expected).toEqual([true, false, true, false]);
+  });
+
+  it('say nothing of a private address when they name countries alone', () => {
+    const countries = new ResolvedSettings({ ...DEFAULT_ALERT_SETTINGS, expectedCountries: ['DE'] });
+    const networks = new ResolvedSettings(registry);
+    const declared = (settings: ResolvedSettings, network: string, country: string | null = null) =>
+      settings.declares({ network, country, asn: null });
+    for (const network of ['10.7.0.0/24', '127.0.0.0/24', '100.64.3.0/24', '::/48', 'fd12:3456:789a::/48'])
+      expect([network, declared(countries, network), declared(networks, network)]).toEqual([network, false, true]); // prettier-ignore
+    expect(declared(countries, '198.51.100.0/24')).toBe(true);
+    // The operator's own database may know where a private network stands.
+    expect(declared(countries, '10.7.0.0/24', 'BR')).toBe(true);
   });
 
   it('without a word about a rule have its default, and of a muted rule nothing until the time', () => {

@@ -1,5 +1,20 @@
 import { BlockList } from 'node:net';
+import type { Place } from './place-news.js';
 import { ruleOf, type RuleName } from './rules.js';
+
+/** Addresses of one's own networks, which no database of countries knows: RFC 1918, 4193, 6598, loopback and link-local. */
+const PRIVATE_NETWORKS = blockList([
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  // ::1 as usage facts have it, truncated; all of ::/48 would hold every IPv4 address in its mapped form.
+  '::/128',
+  'fc00::/7',
+  'fe80::/10',
+])!;
 
 /** What a registry, or a key, lays down for one rule; what is left out stays as it was. */
 export interface RuleSettings {
@@ -77,17 +92,16 @@ export class ResolvedSettings {
     return rule === null || time < rule.mutedUntil ? undefined : rule.threshold;
   }
 
-  /** Whether somebody declared where use comes from. */
-  get declaresPlaces(): boolean {
-    return this.#countries.size > 0 || this.#networks !== undefined;
+  /** Whether what was declared says of this place that it is expected or not. Countries say nothing of a private address. */
+  declares({ country, network }: Place): boolean {
+    if (this.#networks) return true;
+    return this.#countries.size > 0 && (country !== null || !isPrivate(network));
   }
 
   /** Whether use from there was declared as expected. */
-  expects(country: string | null, network: string | null): boolean {
+  expects({ country, network }: Place): boolean {
     if (country !== null && this.#countries.has(country)) return true;
-    if (network === null || !this.#networks) return false;
-    const address = network.slice(0, network.indexOf('/'));
-    return this.#networks.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
+    return this.#networks !== undefined && isIn(this.#networks, network);
   }
 
   #resolve(name: RuleName) {
@@ -111,6 +125,16 @@ export function isQuiet({ from, until }: QuietHours, timeZone: string, time: num
 
 function preferred(own: readonly string[] | undefined, ofRegistry: readonly string[]): readonly string[] {
   return own !== undefined && own.length > 0 ? own : ofRegistry;
+}
+
+function isPrivate(network: string | null): boolean {
+  return isIn(PRIVATE_NETWORKS, network);
+}
+
+function isIn(networks: BlockList, network: string | null): boolean {
+  if (network === null) return false;
+  const address = network.slice(0, network.indexOf('/'));
+  return networks.check(address, address.includes(':') ? 'ipv6' : 'ipv4');
 }
 
 /** Networks that cannot be read expect nothing. */
