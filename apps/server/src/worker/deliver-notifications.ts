@@ -16,12 +16,23 @@ interface DeliverJob {
 const SWEEP_EVERY_MS = 30_000;
 /** A fact is told of within about a second: the watch asks the tables this often, and Redis only for what is new. */
 const WATCH_EVERY_MS = 500;
-/** What is due within this time gets its job already, with a delay. */
-const AHEAD_MS = 30_000;
+/** After a delivery the next one of its registry follows within this time. */
+const FOLLOW_MS = 100;
 /** Jobs added at once; what is beyond comes with the next round. */
 const DUE_PAGE = 500;
-/** Of one target: a slow one holds up nobody else for long. */
-const PER_TARGET = 20;
+/** Sent at the same time by one worker, which mostly waits for answers. */
+const AT_ONCE = 32;
+/**
+ * Of one registry: an eighth of what a worker sends at the same time. One whose targets all hang (10 s each) holds no more, and
+ * what else it has to tell waits in the tables, before nobody. Four in flight are 40 deliveries a second of targets that answer.
+ */
+const PER_REGISTRY = 4;
+/** Of one target: while it hangs, the other targets of its registry have a place left. */
+const PER_TARGET = 3;
+/** A delivery that nothing came of, say because its key cannot be opened here, leaves its place to others for so long. */
+const ASIDE_MS = 60_000;
+/** With more of them it is an outage: then waiting is right. */
+const ASIDE_MAX = 100;
 /** A job that was added is not added again by the watch for so long; the reconciler adds it as soon as it is gone. */
 const REMEMBERED_MS = 20_000;
 /** Name space of the command ids of this job: a repeated job is the same command. */
@@ -32,7 +43,12 @@ export class DeliverNotifications {
   private readonly queue: JobQueue<DeliverJob>;
   private readonly timer: NodeJS.Timeout;
   private readonly added = new Map<string, number>();
+  /** Deliveries set aside, and since when (Unix milliseconds). */
+  private readonly aside = new Map<string, number>();
+  /** How many this worker sends now, by registry. */
+  private readonly sending = new Map<string, number>();
   private adding = false;
+  private following: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly log: EventLog,
@@ -44,7 +60,8 @@ export class DeliverNotifications {
     this.queue = new JobQueue<DeliverJob>({
       ...queue,
       name: 'deliver-notifications',
-      process: (job) => this.deliver(job.id),
+      process: (job) => this.run(job.id),
+      concurrency: AT_ONCE,
       sweep: () => this.queue.ensure(this.desired()),
       sweepEveryMs: SWEEP_EVERY_MS,
       onError: (error) => this.warn(error),
@@ -57,24 +74,21 @@ export class DeliverNotifications {
     return this.queue.reconcile(this.desired());
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     clearInterval(this.timer);
-    return this.queue.close();
+    await this.queue.close();
+    clearTimeout(this.following);
   }
 
-  /** A function of the read model alone. */
+  /** A function of the read model, but for what failed here without an outcome. */
   private desired(): DesiredJob<DeliverJob>[] {
-    const until = new Date(Date.now() + AHEAD_MS).toISOString();
-    const { database } = this.readModels;
-    return dueDeliveries(database, until, {
+    return dueDeliveries(this.readModels.database, now(), {
       limit: DUE_PAGE,
       perTarget: PER_TARGET,
+      perRegistry: PER_REGISTRY,
       mailsUsers: this.send.canMail,
-    }).map(({ id, round, attempts, nextAttemptAt }) => ({
-      id: `deliver.${id}.${round}.${attempts}`,
-      data: { id },
-      runAt: Date.parse(nextAttemptAt!),
-    }));
+      except: [...this.aside.keys()],
+    }).map((row) => ({ id: jobIdOf(row), data: { id: row.id }, runAt: Date.parse(row.nextAttemptAt!) }));
   }
 
   /** With Redis away, adding waits for it: the next look then does nothing. */
@@ -84,6 +98,7 @@ export class DeliverNotifications {
     try {
       const at = Date.now();
       for (const [id, since] of this.added) if (at - since > REMEMBERED_MS) this.added.delete(id);
+      for (const [id, since] of this.aside) if (at - since > ASIDE_MS) this.aside.delete(id);
       const fresh = this.desired().filter(({ id }) => !this.added.has(id));
       await this.queue.ensure(fresh);
       for (const { id } of fresh) this.added.set(id, at);
@@ -94,19 +109,42 @@ export class DeliverNotifications {
     }
   }
 
-  /** One attempt, unless the log says that it is not due: the tables of this node may be behind, or another worker was here. */
-  private async deliver(id: string): Promise<void> {
+  private async run(id: string): Promise<void> {
     const row = findDelivery(this.readModels.database, id);
     if (!row || row.nextAttemptAt === null) return;
-    const { state } = await this.log.read(deliveries, id);
+    const { registry } = row;
+    const sending = this.sending.get(registry) ?? 0;
+    // Places were given by tables that may have changed since: what is over the share gets a job again in a later round.
+    if (sending >= PER_REGISTRY) return void this.added.delete(jobIdOf(row));
+    this.sending.set(registry, sending + 1);
+    try {
+      await this.deliver(row);
+    } catch (error) {
+      if (this.aside.size < ASIDE_MAX) this.aside.set(id, Date.now());
+      throw error;
+    } finally {
+      const others = this.sending.get(registry)! - 1;
+      if (others > 0) this.sending.set(registry, others);
+      else this.sending.delete(registry);
+      this.following ??= setTimeout(() => this.follow(), FOLLOW_MS);
+    }
+  }
+
+  private follow(): void {
+    this.following = undefined;
+    void this.watch();
+  }
+
+  /** One attempt, unless the log says that it is not due: the tables of this node may be behind, or another worker was here. */
+  private async deliver(row: DeliveryRow): Promise<void> {
+    const { state } = await this.log.read(deliveries, row.id);
     const isDue = Date.parse(state.nextAttemptAt ?? row.at) <= Date.now();
     if (state.round !== row.round || state.attempts !== row.attempts || state.over || !isDue) return;
     const startedAt = performance.now();
     const attempt = await this.send.attempt(row);
-    if (!attempt) return;
     const outcome = outcomeOf(row, attempt, Math.round(performance.now() - startedAt));
     const context = this.contextOf(row);
-    await this.log.transact(deliveries, id, recordAttempt(row.round, outcome), context);
+    await this.log.transact(deliveries, row.id, recordAttempt(row.round, outcome), context);
     if (attempt.isGone) {
       await this.log.transact(registries, row.registry, disableGoneChannel(row.target, now()), context);
     }
@@ -124,6 +162,10 @@ export class DeliverNotifications {
     const queue = 'deliver-notifications';
     this.processLog.warn({ queue, error: String(error) }, 'a job or its queue failed');
   }
+}
+
+function jobIdOf({ id, round, attempts }: DeliveryRow): string {
+  return `deliver.${id}.${round}.${attempts}`;
 }
 
 function outcomeOf({ registry, target, attempts }: DeliveryRow, attempt: Attempt, durationMs: number) {

@@ -57,9 +57,13 @@ export class NotificationFixture {
       now,
     );
     fixture.readModels = await fixture.models('models.sqlite');
-    const created = { at: now(), slug: 'myapp', name: 'My app', plan: 'free', createdBy: 'usr_a' } as const;
-    await fixture.log.create(registries, REGISTRY, createRegistry(created, []), contextOf());
+    await fixture.registry(REGISTRY, 'myapp');
     return fixture;
+  }
+
+  async registry(id: string, slug: string): Promise<void> {
+    const data = { at: now(), slug, name: 'My app', plan: 'free', createdBy: 'usr_a' } as const;
+    await this.applied(this.log.create(registries, id, createRegistry(data, []), contextOf()));
   }
 
   /** Tables in another file, built from the log. */
@@ -117,10 +121,15 @@ export class NotificationFixture {
   async channel(
     kind: ChannelKind,
     target: string,
-    { events = ['key.revoked'], secret }: { events?: string[]; secret?: string } = {},
+    {
+      events = ['key.revoked'],
+      secret,
+      registry = REGISTRY,
+      subjectKeys = this.subjectKeys,
+    }: { events?: string[]; secret?: string; registry?: string; subjectKeys?: SubjectKeys } = {},
   ): Promise<string> {
     const id = mintId('chn');
-    const seal = (text: string) => this.subjectKeys.seal(id, text, contextOf());
+    const seal = (text: string) => subjectKeys.seal(id, text, contextOf());
     const channel: Channel = {
       at: now(),
       channel: id,
@@ -132,15 +141,15 @@ export class NotificationFixture {
       events,
       disabled: null,
     };
-    await this.applied(this.log.transact(registries, REGISTRY, addChannel(channel), contextOf()));
+    await this.applied(this.log.transact(registries, registry, addChannel(channel), contextOf()));
     return id;
   }
 
-  async key(name = 'CI'): Promise<string> {
+  async key(name = 'CI', registry = REGISTRY): Promise<string> {
     const id = mintId('drk');
     const data = {
       at: now(),
-      registry: REGISTRY,
+      registry,
       registryRevision: '0',
       createdBy: 'usr_a',
       name,
@@ -223,6 +232,9 @@ interface Received {
 export class Receiver {
   readonly received: Received[] = [];
   answers: { status: number; headers?: Record<string, string> }[] = [];
+  /** Whether it answers nothing until `release`. */
+  holds = false;
+  private readonly held: (() => void)[] = [];
   private readonly server: Server;
 
   private constructor() {
@@ -230,7 +242,9 @@ export class Receiver {
       void textOf(request).then((body) => {
         this.received.push({ headers: request.headers, body });
         const { status, headers = {} } = this.answers.shift() ?? { status: 204 };
-        response.writeHead(status, headers).end();
+        const answer = () => void response.writeHead(status, headers).end();
+        if (this.holds) this.held.push(answer);
+        else answer();
       });
     });
   }
@@ -244,6 +258,17 @@ export class Receiver {
 
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/hook`;
+  }
+
+  /** How many requests have no answer yet. */
+  get waiting(): number {
+    return this.held.length;
+  }
+
+  /** Answers what waits, and what comes from now on. */
+  release(): void {
+    this.holds = false;
+    this.held.splice(0).forEach((answer) => answer());
   }
 
   close(): void {
