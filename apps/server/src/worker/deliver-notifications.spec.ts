@@ -6,7 +6,8 @@ import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
 import { mintUuid, now } from '#libs/platform';
 import { findChannel, findDelivery, listDeliveries } from '#libs/read-models';
 import { changeChannel, registries, removeChannel } from '#libs/registries';
-import { contextOf, NotificationFixture, Receiver, REGISTRY } from './testing/notification-fixture.js';
+import { Receiver } from '../../../../test/support/webhook-receiver.js';
+import { contextOf, NotificationFixture, REGISTRY } from './testing/notification-fixture.js';
 
 const secretOf = (letter: string) => `whsec_${Buffer.alloc(32, letter).toString('base64')}`;
 

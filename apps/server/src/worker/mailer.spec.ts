@@ -7,7 +7,8 @@ import { messageOf, type Message } from '#libs/notifications';
 import { now } from '#libs/platform';
 import { listDeliveries } from '#libs/read-models';
 import { Mailer } from './mailer.js';
-import { NotificationFixture, Receiver, REGISTRY } from './testing/notification-fixture.js';
+import { Receiver } from '../../../../test/support/webhook-receiver.js';
+import { NotificationFixture, REGISTRY } from './testing/notification-fixture.js';
 
 interface Mail {
   readonly from: string;

@@ -1,9 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { text as textOf } from 'node:stream/consumers';
 import { catalogue } from '#libs/catalogue';
 import { startEmbeddedStore, type EmbeddedStore } from '#libs/embedded-store';
 import { EventLog, RawEvents } from '#libs/event-store';
@@ -220,59 +216,5 @@ export class NotificationFixture {
     await this.store.close();
     await this.redisServer.stop();
     this.#directory.remove();
-  }
-}
-
-interface Received {
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-/** For specs only: a receiver of webhooks that answers what it is told to, with 204 when there is nothing left. */
-export class Receiver {
-  readonly received: Received[] = [];
-  answers: { status: number; headers?: Record<string, string> }[] = [];
-  /** Whether it answers nothing until `release`. */
-  holds = false;
-  private readonly held: (() => void)[] = [];
-  private readonly server: Server;
-
-  private constructor() {
-    this.server = createServer((request, response) => {
-      void textOf(request).then((body) => {
-        this.received.push({ headers: request.headers, body });
-        const { status, headers = {} } = this.answers.shift() ?? { status: 204 };
-        const answer = () => void response.writeHead(status, headers).end();
-        if (this.holds) this.held.push(answer);
-        else answer();
-      });
-    });
-  }
-
-  static async start(): Promise<Receiver> {
-    const receiver = new Receiver();
-    receiver.server.listen(0, '127.0.0.1');
-    await once(receiver.server, 'listening');
-    return receiver;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/hook`;
-  }
-
-  /** How many requests have no answer yet. */
-  get waiting(): number {
-    return this.held.length;
-  }
-
-  /** Answers what waits, and what comes from now on. */
-  release(): void {
-    this.holds = false;
-    this.held.splice(0).forEach((answer) => answer());
-  }
-
-  close(): void {
-    this.server.closeAllConnections();
-    this.server.close();
   }
 }
