@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text as textOf } from 'node:stream/consumers';
@@ -15,12 +15,14 @@ export class Receiver {
   /** Whether it answers nothing until `release`. */
   holds = false;
   private readonly held: (() => void)[] = [];
+  private readonly arrivals = new EventEmitter();
   private readonly server: Server;
 
   private constructor() {
     this.server = createServer((request, response) => {
       void textOf(request).then((body) => {
         this.received.push({ headers: request.headers, body });
+        this.arrivals.emit('request');
         const { status, headers = {} } = this.answers.shift() ?? { status: 204 };
         const answer = () => void response.writeHead(status, headers).end();
         if (this.holds) this.held.push(answer);
@@ -40,9 +42,9 @@ export class Receiver {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/hook`;
   }
 
-  /** How many requests have no answer yet. */
-  get waiting(): number {
-    return this.held.length;
+  /** Resolves with the next request. */
+  async next(): Promise<void> {
+    await once(this.arrivals, 'request');
   }
 
   /** Answers what waits, and what comes from now on. */

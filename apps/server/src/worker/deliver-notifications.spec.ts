@@ -122,6 +122,30 @@ describe('the worker that delivers notifications', () => {
     expect(rowsOf(channel)).toMatchObject([{ status: 'dead', httpStatus: 410, nextAttemptAt: null }]);
     expect(receiver.received).toHaveLength(1);
   }, 20_000);
+
+  it('takes a late 410 of a former URL for that URL alone, and delivers to the present one', async () => {
+    const former = await Receiver.start();
+    former.answers = [{ status: 410 }];
+    former.holds = true;
+    try {
+      const channel = await at.channel('webhook', former.url, { secret: secretOf('r') });
+      at.worker(prefix());
+      const asked = former.next();
+      await revoke(await at.key());
+      await asked;
+      const target = await at.subjectKeys.seal(channel, receiver.url, contextOf());
+      const change = changeChannel(channel, { target }, now());
+      await at.applied(at.log.transact(registries, REGISTRY, change, contextOf()));
+      former.release();
+      const { data } = await at.outcome('NotificationFailed', channel);
+      expect(data).toMatchObject({ status: 410, nextAttemptAt: expect.any(String) });
+      await at.outcome('NotificationDelivered', channel);
+      expect(findChannel(at.readModels.database, channel)).toMatchObject({ disabled: null });
+      expect([former.received.length, receiver.received.length]).toEqual([1, 1]);
+    } finally {
+      former.close();
+    }
+  }, 30_000);
   const isDisabled = (data: object, channel: string) =>
     (data as { channel: string }).channel === channel && (data as { disabled: unknown }).disabled === 'gone';
 

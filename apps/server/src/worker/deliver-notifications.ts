@@ -4,7 +4,7 @@ import { JobQueue, type DesiredJob, type QueuePlace } from '#libs/jobs';
 import { deliveries, nextAttempt, recordAttempt, type DeliveryFact } from '#libs/notifications';
 import { now, type Log } from '#libs/platform';
 import { dueDeliveries, findDelivery, type DeliveryRow, type ReadModels } from '#libs/read-models';
-import { disableGoneChannel, registries } from '#libs/registries';
+import { disableGoneChannel, isUnchanged, registries } from '#libs/registries';
 import type { Attempt } from './attempt.js';
 import type { SendNotification } from './send-notification.js';
 
@@ -141,13 +141,21 @@ export class DeliverNotifications {
     const isDue = Date.parse(state.nextAttemptAt ?? row.at) <= Date.now();
     if (state.round !== row.round || state.attempts !== row.attempts || state.over || !isDue) return;
     const startedAt = performance.now();
-    const attempt = await this.send.attempt(row);
+    const attempt = await this.stillTrue(row, await this.send.attempt(row));
     const outcome = outcomeOf(row, attempt, Math.round(performance.now() - startedAt));
     const context = this.contextOf(row);
     await this.log.transact(deliveries, row.id, recordAttempt(row.round, outcome), context);
     if (attempt.isGone) {
-      await this.log.transact(registries, row.registry, disableGoneChannel(row.target, now()), context);
+      const disable = disableGoneChannel(attempt.asked!, now());
+      await this.log.transact(registries, row.registry, disable, context);
     }
+  }
+
+  /** That a target is gone holds for the channel that was asked: one that was changed meanwhile is asked again. */
+  private async stillTrue({ registry }: DeliveryRow, attempt: Attempt): Promise<Attempt> {
+    if (!attempt.isGone) return attempt;
+    const { state } = await this.log.read(registries, registry);
+    return isUnchanged(state, attempt.asked!) ? attempt : { ...attempt, isFinal: false, isGone: false };
   }
 
   private contextOf({ id, round, attempts }: DeliveryRow): CommandContext {

@@ -41,7 +41,7 @@ export class SendNotification {
     const channel = findChannel(database, row.target);
     if (!channel) return failed('the channel is removed');
     if (channel.disabled !== null && row.event !== TEST_EVENT) return failed('the channel is disabled');
-    return this.toChannel(channel, outgoing);
+    return { ...(await this.toChannel(channel, outgoing)), asked: channel };
   }
 
   private async toChannel(channel: ChannelRow, outgoing: Outgoing): Promise<Attempt> {
