@@ -63,7 +63,13 @@ describe('a report of leaks in the format of the secret scanning partners', () =
     ).toEqual([
       expect.objectContaining({
         actor: { type: 'system', id: 'leak-reports' },
-        data: { registry: expect.any(String), source: 'content', proven: true },
+        data: {
+          registry: expect.any(String),
+          source: 'content',
+          proven: true,
+          done: 'nothing',
+          recipients: [expect.stringMatching(/^usr_/)],
+        },
       }),
     ]);
     expect(

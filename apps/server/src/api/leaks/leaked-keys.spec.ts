@@ -9,8 +9,8 @@ import { formatKey, hashSecret, parseKey, type RecordedFact } from '#libs/kernel
 import { generateKey, keys, revokeKey } from '#libs/keys';
 import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
 import { mintId, mintSecret, now } from '#libs/platform';
-import { keyTable, ReadModels, registryTable } from '#libs/read-models';
-import type { LeakAction } from '#libs/registries';
+import { keyTable, memberTable, ReadModels, registryTable } from '#libs/read-models';
+import { createRegistry, registries, type LeakAction } from '#libs/registries';
 import { temporaryDirectory } from '../../../../../test/support/temporary-directory.js';
 import { ProveRevocation } from '../../membership/prove-revocation.js';
 import { answeringMembership } from '../../membership/testing/answering-membership.js';
@@ -36,7 +36,7 @@ describe('a report of a leaked key', () => {
       file: join(directory.path, 'models.sqlite'),
       logId: 'log',
       log,
-      projections: [registryTable, keyTable],
+      projections: [registryTable, memberTable, keyTable],
       load: () => undefined,
       onEvents: () => undefined,
       onFailure: (error) => {
@@ -44,6 +44,10 @@ describe('a report of a leaked key', () => {
       },
     });
     await readModels.follow();
+    const data = { at: now(), slug: 'myapp', name: 'My app', plan: 'free', createdBy: 'usr_a' } as const;
+    const created = createRegistry(data, [], null, 'usr_owner');
+    const { position } = await log.create(registries, REGISTRY, created, contextOf());
+    await readModels.waitFor(position, 5_000);
   }, 20_000);
   afterAll(async () => {
     readModels.close();
@@ -95,19 +99,31 @@ describe('a report of a leaked key', () => {
     const facts = await historyOf(id);
     expect(typesOf(facts)).toEqual(['KeyGenerated', 'KeyLeakReported']);
     const { url, ...rest } = facts[1]!.data as { url: Parameters<SubjectKeys['open']>[0] };
-    expect(rest).toEqual({ at: expect.any(String), registry: REGISTRY, source: 'content', proven: true });
+    expect(rest).toEqual({
+      at: expect.any(String),
+      registry: REGISTRY,
+      source: 'content',
+      proven: true,
+      done: 'nothing',
+      recipients: ['usr_a', 'usr_owner'],
+    });
     expect(await subjectKeys.open(url)).toBe('https://example.com/?key=[key]');
   });
 
   it.each([
-    ['notify', ['KeyLeakReported']],
-    ['suspend', ['KeyLeakReported', 'KeySuspended']],
-    ['revoke', ['KeyLeakReported', 'KeyRevoked', 'KeyRevocationProven']],
-  ] as const)('with the true secret does what the policy says: %s', async (action, expected) => {
+    ['notify', 'nothing', ['KeyLeakReported']],
+    ['suspend', 'suspended', ['KeyLeakReported', 'KeySuspended']],
+    ['revoke', 'revoked', ['KeyLeakReported', 'KeyRevoked', 'KeyRevocationProven']],
+  ] as const)('with the true secret does what the policy says: %s', async (action, done, expected) => {
     const { id, key } = await generate();
     waits = 0;
     expect(await report(acting(action), key)).toBe(true);
+    const [, reported, acted, proof] = await historyOf(id);
     expect(typesOf(await historyOf(id)).slice(1)).toEqual(expected);
+    expect(reported!.data).toMatchObject({ done, recipients: ['usr_a', 'usr_owner'] });
+    // One commit: no crash comes between what is said and what is done.
+    if (acted) expect(acted.metadata.causationId).toBe(reported!.metadata.causationId);
+    if (proof) expect(proof.data).toMatchObject({ position: acted!.position.toString() });
     expect(waits).toBe(action === 'notify' ? 0 : 1);
   });
 
@@ -116,7 +132,7 @@ describe('a report of a leaked key', () => {
     expect(await report(acting('revoke'), forged)).toBe(false);
     const facts = await historyOf(id);
     expect(typesOf(facts)).toEqual(['KeyGenerated', 'KeyLeakReported']);
-    expect(facts[1]!.data).toMatchObject({ proven: false, url: null });
+    expect(facts[1]!.data).toMatchObject({ proven: false, url: null, done: 'nothing', recipients: [] });
   });
 
   it('of a key that there is not writes nothing', async () => {
@@ -130,6 +146,19 @@ describe('a report of a leaked key', () => {
     for (const each of [forged, forged, key, key, forged]) await report(acting('notify'), each);
     const reports = (await historyOf(id)).slice(1);
     expect(reports.map(({ data }) => (data as { proven: boolean }).proven)).toEqual([false, true]);
+  });
+
+  it('tells nobody again of a leak that was told of, nor of a key that had ended', async () => {
+    const { id, key } = await generate();
+    await report(acting('notify'), key);
+    await report(acting('revoke'), key);
+    const [, ...facts] = await historyOf(id);
+    expect(typesOf(facts)).toEqual(['KeyLeakReported', 'KeyRevoked', 'KeyRevocationProven']);
+    const ended = await generate();
+    await log.transact(keys, ended.id, revokeKey({ registry: REGISTRY, at: now() }), contextOf());
+    await report(acting('notify'), ended.key);
+    const last = (await historyOf(ended.id)).at(-1)!;
+    expect(last.data).toMatchObject({ proven: true, done: 'nothing', recipients: [] });
   });
 
   it('of a key that is revoked or suspended already is recorded, and what was begun is finished', async () => {

@@ -1,12 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { EventLog, type CommandContext } from '#libs/event-store';
+import { EventLog, type CommandContext, type Transacted } from '#libs/event-store';
 import { IdentityModel } from '#libs/identity';
-import { hashSecret, Refusal, withoutKeys, type ParsedKey } from '#libs/kernel';
-import { keys, reportLeak, revokeKey, suspendKey, type ExistingKey, type KeyState } from '#libs/keys';
+import { hashSecret, withoutKeys, type ParsedKey } from '#libs/kernel';
+import { keys, reportLeak, type ExistingKey, type KeyFact, type KeyState } from '#libs/keys';
 import { SubjectKeys } from '#libs/personal-data';
 import { mintUuid, now } from '#libs/platform';
-import { findRegistry, ReadModels } from '#libs/read-models';
+import { findRegistry, ownersOf, ReadModels } from '#libs/read-models';
+import type { LeakAction } from '#libs/registries';
 import { ProveRevocation } from '../../membership/prove-revocation.js';
 import { Narrowed } from '../http/narrowed.js';
 import { LeakPolicy } from './leak-policy.js';
@@ -51,42 +52,30 @@ export class LeakedKeys {
     // A URL may hold the key itself, and it may lead to a person.
     const url = place.url === null ? null : withoutKeys(place.url);
     const sealed = url === null ? null : await this.subjectKeys.seal(registry, url, context);
+    const onLeak = await this.policy.actionOf(registry);
+    const owners = ownersOf(this.readModels.database, registry);
     const data = { at: now(), registry, source: place.source, url: sealed, proven };
     const own = { ...context, commandId: mintUuid() };
-    await this.log.transact(keys, found.id, reportLeak(data), own);
-    if (proven) await this.act(found.id, state, context);
+    const decision = reportLeak(data, { onLeak, owners });
+    const reported = await this.log.transact(keys, found.id, decision, own);
+    if (proven) await this.hold(found.id, onLeak, reported, own);
     return proven;
   }
 
-  /** Also after a report that added nothing: whoever made the first one may have died on the way. */
-  private async act(id: string, { generated: { registry }, status }: ExistingKey, context: CommandContext) {
-    const action = await this.policy.actionOf(registry);
-    const own = { ...context, commandId: mintUuid() };
-    if (action === 'revoke') return this.revoke(registry, id, own);
-    if (action === 'suspend' && (status === 'active' || status === 'suspended')) {
-      return this.suspend(registry, id, own);
-    }
-  }
-
-  private async revoke(registry: string, id: string, context: CommandContext): Promise<void> {
-    const revocation = { registry, at: now(), cause: 'leaked' } as const;
-    const { state, facts, position } = await this.log.transact(keys, id, revokeKey(revocation), context);
-    if (state.status !== 'none' && state.proven) return;
+  /** Waits for what was done, also after a report that added nothing: whoever made the first one may have died on the way. */
+  private async hold(
+    id: string,
+    onLeak: LeakAction,
+    { state, facts, position }: Transacted<KeyState, KeyFact>,
+    context: CommandContext,
+  ): Promise<void> {
+    if (state.status === 'none') return;
+    if (onLeak === 'suspend' && state.status === 'suspended') await this.narrowed.apply(position);
+    if (onLeak !== 'revoke' || state.proven) return;
+    const { registry } = state.generated;
     const serveReadsFor = findRegistry(this.readModels.database, registry)?.serveReadsFor ?? null;
-    const revoked = { registry, id, serveReadsFor };
-    await this.proveRevocation.of(revoked, context, facts.length > 0 ? position : undefined);
-  }
-
-  /** A key that ended meanwhile needs no suspension. */
-  private async suspend(registry: string, id: string, context: CommandContext): Promise<void> {
-    try {
-      const suspend = suspendKey({ registry, at: now() });
-      const { position } = await this.log.transact(keys, id, suspend, context);
-      await this.narrowed.apply(position);
-    } catch (error) {
-      const hasEnded = error instanceof Refusal && ['key-revoked', 'key-expired'].includes(error.code);
-      if (!hasEnded) throw error;
-    }
+    const isNew = facts.at(-1)?.type === 'KeyRevoked';
+    await this.proveRevocation.of({ registry, id, serveReadsFor }, context, isNew ? position : undefined);
   }
 }
 
