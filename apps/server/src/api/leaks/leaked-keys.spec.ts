@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { catalogue } from '#libs/catalogue';
 import { startEmbeddedStore, type EmbeddedStore } from '#libs/embedded-store';
 import { EventLog } from '#libs/event-store';
-import { IdentityModel } from '#libs/identity';
+import { IdentityModel, users, type UserFact } from '#libs/identity';
 import { formatKey, hashSecret, parseKey, type RecordedFact } from '#libs/kernel';
 import { generateKey, keys, revokeKey } from '#libs/keys';
 import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
@@ -27,6 +27,7 @@ describe('a report of a leaked key', () => {
   let readModels: ReadModels;
   let subjectKeys: SubjectKeys;
   let waits = 0;
+  const identity = new IdentityModel();
 
   beforeAll(async () => {
     store = await startEmbeddedStore({ directory: join(directory.path, 'events') });
@@ -71,7 +72,7 @@ describe('a report of a leaked key', () => {
     return new LeakedKeys(
       log,
       readModels,
-      new IdentityModel(),
+      identity,
       subjectKeys,
       { actionOf: () => Promise.resolve(action) } as unknown as LeakPolicy,
       new Narrowed(membership, readModels),
@@ -171,5 +172,31 @@ describe('a report of a leaked key', () => {
     expect(typesOf(await historyOf(id)).slice(1)).toEqual([
       'KeyLeakReported', 'KeySuspended', 'KeyRevoked', 'KeyRevocationProven',
     ]); // prettier-ignore
+  });
+
+  it('of an access token ends it and waits for that, also when it had ended, and whatever the policy says', async () => {
+    const [user, id, secret] = ['usr_0000000000000001', mintId('drm'), mintSecret()];
+    const sealed = { subject: user, iv: 'iv', ciphertext: 'c', commitment: 'c' };
+    const registered = { at: now(), email: sealed, name: sealed, emailIndex: 'ab', createdBy: 'usr_a' };
+    const issued = { at: now(), token: id, name: 'CI', role: null, registry: null, expiresAt: null };
+    const facts: readonly UserFact[] = [
+      { type: 'UserRegistered', data: registered },
+      { type: 'AccessTokenIssued', data: { ...issued, secretHash: hashSecret(secret) } },
+    ];
+    await log.create(users, user, () => facts, contextOf());
+    const follow = async () => {
+      for (const fact of await log.readStream(`user-${user}`)) identity.apply(fact);
+    };
+    await follow();
+    waits = 0;
+    expect(await report(acting('notify'), formatKey(id, mintSecret()))).toBe(false);
+    expect(waits).toBe(0);
+    for (const time of [1, 2]) {
+      expect(await report(acting('notify'), formatKey(id, secret))).toBe(true);
+      expect(waits).toBe(time);
+      await follow();
+    }
+    const ended = (await log.readStream(`user-${user}`)).slice(2);
+    expect(ended).toMatchObject([{ type: 'AccessTokenRevoked', data: { token: id } }]);
   });
 });

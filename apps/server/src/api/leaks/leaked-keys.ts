@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { EventLog, type CommandContext, type Transacted } from '#libs/event-store';
-import { IdentityModel } from '#libs/identity';
+import { IdentityModel, revokeToken, users } from '#libs/identity';
 import { hashSecret, withoutKeys, type ParsedKey } from '#libs/kernel';
 import { keys, reportLeak, type ExistingKey, type KeyFact, type KeyState } from '#libs/keys';
 import { SubjectKeys } from '#libs/personal-data';
@@ -41,10 +41,11 @@ export class LeakedKeys {
 
   /**
    * Records the report and does what the policy of the registry says; only a key that was found with its true secret is
-   * touched. Resolves when what was done holds at every gate. Returns `isProven`.
+   * touched. Resolves when what was done holds at every gate. Returns whether the secret was the true one, of a key or an
+   * access token in any state.
    */
   async report(found: ParsedKey, place: LeakPlace, context: CommandContext): Promise<boolean> {
-    if (found.prefix === 'drm') return this.isProven(found);
+    if (found.prefix === 'drm') return this.endToken(found, context);
     const { state } = await this.log.read(keys, found.id);
     if (state.status === 'none') return false;
     const proven = isSecretOf(state, found);
@@ -60,6 +61,19 @@ export class LeakedKeys {
     const reported = await this.log.transact(keys, found.id, decision, own);
     if (proven) await this.hold(found.id, onLeak, reported, own);
     return proven;
+  }
+
+  /**
+   * An access token acts for its user in every registry that the user manages, so no policy of a registry is asked. Waits as
+   * whoever ends a token does, also when it had ended: whoever ended it may have died on the way.
+   */
+  private async endToken({ id, secret }: ParsedKey, context: CommandContext): Promise<boolean> {
+    const user = this.identity.ownerOfToken(id, Buffer.from(hashSecret(secret), 'hex'));
+    if (user === undefined) return false;
+    const own = { ...context, commandId: mintUuid() };
+    const { position } = await this.log.transact(users, user, revokeToken(id, now()), own);
+    await this.narrowed.apply(position);
+    return true;
   }
 
   /** Waits for what was done, also after a report that added nothing: whoever made the first one may have died on the way. */
