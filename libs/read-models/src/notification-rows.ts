@@ -101,12 +101,13 @@ export function dueDeliveries(database: Database, until: string, bounds: DueBoun
   const whom = mailsUsers ? '' : `AND target < 'usr_'`;
   return database
     .statement(
-      `SELECT * FROM (
-         SELECT *, row_number() OVER (PARTITION BY registry ORDER BY turn, next_attempt_at, id) AS place FROM (
-           SELECT *, row_number() OVER (PARTITION BY target ORDER BY next_attempt_at, id) AS turn
+      `SELECT deliveries.* FROM (
+         SELECT id, row_number() OVER (PARTITION BY registry ORDER BY turn, next_attempt_at, id) AS place FROM (
+           SELECT id, registry, next_attempt_at,
+             row_number() OVER (PARTITION BY target ORDER BY next_attempt_at, id) AS turn
            FROM deliveries
            WHERE ${OPEN} AND next_attempt_at <= ? ${whom} AND id NOT IN (SELECT value FROM json_each(?)))
-         WHERE turn <= ?)
+         WHERE turn <= ?) JOIN deliveries USING (id)
        WHERE place <= ? ORDER BY place, next_attempt_at, id LIMIT ?`,
     )
     .withBigInts()

@@ -16,19 +16,21 @@ interface DeliverJob {
 const SWEEP_EVERY_MS = 30_000;
 /** A fact is told of within about a second: the watch asks the tables this often, and Redis only for what is new. */
 const WATCH_EVERY_MS = 500;
-/** After a delivery the next one of its registry follows within this time. */
-const FOLLOW_MS = 100;
+/** After a delivery the next one of its registry follows within this time, */
+const FOLLOW_MS = 25;
+/** but with much to do, looking for it takes its time: this many times as long passes until the next look. */
+const FOLLOW_FACTOR = 10;
 /** Jobs added at once; what is beyond comes with the next round. */
 const DUE_PAGE = 500;
 /** Sent at the same time by one worker, which mostly waits for answers. */
-const AT_ONCE = 32;
+const AT_ONCE = 64;
 /**
  * Of one registry: an eighth of what a worker sends at the same time. One whose targets all hang (10 s each) holds no more, and
- * what else it has to tell waits in the tables, before nobody. Four in flight are 40 deliveries a second of targets that answer.
+ * what else it has to tell waits in the tables, before nobody. Targets that answer get dozens of deliveries a second all the same.
  */
-const PER_REGISTRY = 4;
-/** Of one target: while it hangs, the other targets of its registry have a place left. */
-const PER_TARGET = 3;
+const PER_REGISTRY = 8;
+/** Of one target, half of that: while one hangs, the other targets of its registry have places left. */
+const PER_TARGET = 4;
 /** A delivery that nothing came of, say because its key cannot be opened here, leaves its place to others for so long. */
 const ASIDE_MS = 60_000;
 /** With more of them it is an outage: then waiting is right. */
@@ -48,6 +50,8 @@ export class DeliverNotifications {
   /** How many this worker sends now, by registry. */
   private readonly sending = new Map<string, number>();
   private adding = false;
+  /** How long it took to look for what is due, the last time. */
+  private lookMs = 0;
   private following: NodeJS.Timeout | undefined;
 
   constructor(
@@ -82,13 +86,20 @@ export class DeliverNotifications {
 
   /** A function of the read model, but for what failed here without an outcome. */
   private desired(): DesiredJob<DeliverJob>[] {
-    return dueDeliveries(this.readModels.database, now(), {
+    const startedAt = performance.now();
+    const due = dueDeliveries(this.readModels.database, now(), {
       limit: DUE_PAGE,
       perTarget: PER_TARGET,
       perRegistry: PER_REGISTRY,
       mailsUsers: this.send.canMail,
       except: [...this.aside.keys()],
-    }).map((row) => ({ id: jobIdOf(row), data: { id: row.id }, runAt: Date.parse(row.nextAttemptAt!) }));
+    });
+    this.lookMs = performance.now() - startedAt;
+    return due.map((row) => ({
+      id: jobIdOf(row),
+      data: { id: row.id },
+      runAt: Date.parse(row.nextAttemptAt!),
+    }));
   }
 
   /** With Redis away, adding waits for it: the next look then does nothing. */
@@ -126,7 +137,7 @@ export class DeliverNotifications {
       const others = this.sending.get(registry)! - 1;
       if (others > 0) this.sending.set(registry, others);
       else this.sending.delete(registry);
-      this.following ??= setTimeout(() => this.follow(), FOLLOW_MS);
+      this.following ??= setTimeout(() => this.follow(), Math.max(FOLLOW_MS, this.lookMs * FOLLOW_FACTOR));
     }
   }
 
