@@ -35,6 +35,12 @@ const finding = (token: string) => ({
   url: 'https://git.example.com/someone/repository/blob/main/ci.yml',
   source: 'content',
 });
+const issueToken = async (name: string) =>
+  bodyOf<{ id: string; token: string }>(await server.api.call('/v1/access-tokens', { body: { name } }), 201);
+const whoAmI = async (token: string) => {
+  const headers = { authorization: `Bearer ${token}` };
+  return (await exchange(server.apiPort, { path: '/v1/session', method: 'GET', headers })).status;
+};
 const hashOf = (token: string) => createHash('sha256').update(token).digest('hex');
 const forged = () => formatKey(key.id, randomSecret());
 
@@ -42,12 +48,13 @@ describe('a report of leaks in the format of the secret scanning partners', () =
   it('answers a label for each token, and its history shows who leaked what, without place and secret', async () => {
     const lookAlike = `${key.key.slice(0, -1)}${key.key.endsWith('0') ? '1' : '0'}`;
     const unknown = formatKey(`drk_${randomSecret().slice(0, 16)}`, randomSecret());
-    const tokens = [key.key, forged(), lookAlike, unknown, installation.token, 'nonsense'];
+    const { token } = await issueToken('leaked');
+    const tokens = [key.key, forged(), lookAlike, unknown, token, 'nonsense'];
     const answer = bodyOf<{ token_hash: string; token_type: string; label: string }[]>(
       await send(tokens.map(finding)),
       200,
     );
-    const trueOnes = [key.key, installation.token];
+    const trueOnes = [key.key, token];
     expect(answer).toEqual(
       tokens.map((token) => ({
         token_hash: hashOf(token),
@@ -63,7 +70,13 @@ describe('a report of leaks in the format of the secret scanning partners', () =
     ).toEqual([
       expect.objectContaining({
         actor: { type: 'system', id: 'leak-reports' },
-        data: { registry: expect.any(String), source: 'content', proven: true },
+        data: {
+          registry: expect.any(String),
+          source: 'content',
+          proven: true,
+          done: 'nothing',
+          recipients: [expect.stringMatching(/^usr_/)],
+        },
       }),
     ]);
     expect(
@@ -91,6 +104,26 @@ describe('a report of leaks in the format of the secret scanning partners', () =
       `/v1/registries/strict/keys/${leaked.id}/events`,
     );
     expect(items.find(({ type }) => type === 'KeyRevoked')!.data).toMatchObject({ cause: 'leaked' });
+  });
+
+  it('ends an access token whose true secret was found: once answered, no request is accepted with it', async () => {
+    const { id, token } = await issueToken('pipeline');
+    const other = await issueToken('not leaked');
+    const labels = async (...reported: string[]) =>
+      bodyOf<{ label: string }[]>(await send(reported.map(finding)), 200).map(({ label }) => label);
+    const { found } = bodyOf<{ found: { secretMatches: boolean }[] }>(
+      await server.api.call('/v1/leaks/check', { body: { text: token } }),
+      200,
+    );
+    expect(found).toMatchObject([{ secretMatches: true }]);
+    expect(await labels(formatKey(id, randomSecret()))).toEqual(['false_positive']);
+    expect([await whoAmI(token), await whoAmI(other.token)]).toEqual([200, 200]);
+    expect(await labels(token)).toEqual(['true_positive']);
+    expect([await whoAmI(token), await whoAmI(other.token)]).toEqual([401, 200]);
+    // The partner that had no answer repeats its report.
+    expect(await labels(token, token)).toEqual(['true_positive', 'true_positive']);
+    const { items } = await server.api.get<{ items: { id: string }[] }>('/v1/access-tokens');
+    expect(items.map((one) => one.id)).toEqual(expect.not.arrayContaining([id]));
   });
 
   it('is refused when it is not signed by a known key over these very bytes', async () => {

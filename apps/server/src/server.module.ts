@@ -8,6 +8,7 @@ import { ChangeFeed } from './api/changes/change-feed.js';
 import { ListChangesRoute } from './api/changes/list-changes.js';
 import { RecentChanges } from './api/changes/recent-changes.js';
 import { StreamChangesRoute } from './api/changes/stream-changes.js';
+import { CallThrottle } from './api/http/call-throttle.js';
 import { FirstAnswer } from './api/http/first-answer.js';
 import { KnownUser } from './api/http/known-user.js';
 import { MinPositionGuard } from './api/http/min-position.js';
@@ -101,6 +102,7 @@ export class ServerModule {
         ProveRevocation,
         Receipts,
         FirstAnswer,
+        CallThrottle,
         KeyViews,
         RecentChanges,
         ChangeFeed,

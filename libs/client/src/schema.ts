@@ -1600,13 +1600,15 @@ export interface components {
         };
         RotatedSecret: {
             id: string;
-            /** @description The new secret: shown in this answer and never again. */
-            secret: string;
+            /** @description The new secret: shown in the first answer and never again. */
+            secret: string | null;
             /**
              * Format: date-time
              * @description Until then deliveries carry a second signature, with the former secret.
              */
             previousSecretUntil: string;
+            /** @description `secret-already-shown` when the Idempotency-Key was used before: then nothing has changed. */
+            code?: string;
         };
         DeliveryView: {
             /** @description The same in every attempt: a webhook gets it as `webhook-id`. */
@@ -5781,6 +5783,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description With the same key and body a repetition within 24 hours gives the first answer. */
+                "Idempotency-Key"?: string;
                 /** @description The `Dockreg-Position` of an earlier answer: waits until this node has applied it. */
                 "Dockreg-Min-Position"?: string;
             };
@@ -5853,10 +5857,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `conflict`: Changed meanwhile. */
+            /** @description `conflict`: Changed meanwhile. `idempotency-in-progress`: The first request is still running. */
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5883,7 +5889,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. */
+            /** @description `idempotency-key-reused`: The Idempotency-Key was used for another body. `invalid-value`: The value is refused. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -6047,6 +6053,8 @@ export interface operations {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
                     ETag: components["headers"]["Etag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6057,6 +6065,8 @@ export interface operations {
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6067,6 +6077,8 @@ export interface operations {
             401: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
                     [name: string]: unknown;
                 };
@@ -6078,6 +6090,8 @@ export interface operations {
             403: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6088,6 +6102,8 @@ export interface operations {
             404: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6098,6 +6114,8 @@ export interface operations {
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6108,6 +6126,8 @@ export interface operations {
             413: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6118,6 +6138,21 @@ export interface operations {
             415: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many failures. */
+            429: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6128,6 +6163,8 @@ export interface operations {
             500: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6138,6 +6175,8 @@ export interface operations {
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
@@ -6176,6 +6215,8 @@ export interface operations {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
                     "Dockreg-Position": components["headers"]["Position"];
                     ETag: components["headers"]["Etag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6186,6 +6227,8 @@ export interface operations {
             400: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6196,6 +6239,8 @@ export interface operations {
             401: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
                     [name: string]: unknown;
                 };
@@ -6207,6 +6252,8 @@ export interface operations {
             403: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6217,6 +6264,8 @@ export interface operations {
             404: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6227,6 +6276,8 @@ export interface operations {
             409: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6237,6 +6288,8 @@ export interface operations {
             413: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6247,6 +6300,21 @@ export interface operations {
             415: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many failures. */
+            429: {
+                headers: {
+                    "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6257,6 +6325,8 @@ export interface operations {
             500: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6267,6 +6337,8 @@ export interface operations {
             503: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };

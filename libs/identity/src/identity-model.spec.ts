@@ -102,6 +102,18 @@ describe('an access token', () => {
     expect(bearer(NOW - 1)).toBeUndefined();
   });
 
+  it('is known by its secret after its end too, until its user is erased', () => {
+    issue('usr_a');
+    const owner = (hash = HASH) => model.ownerOfToken('drm_a', hash);
+    expect([owner(), owner(Buffer.alloc(32)), model.ownerOfToken('drm_b', Buffer.alloc(32))]).toEqual([
+      'usr_a', undefined, undefined,
+    ]); // prettier-ignore
+    happens('user', 'usr_a', 'AccessTokenRevoked', { token: 'drm_a' });
+    expect([owner(), bearer()]).toEqual(['usr_a', undefined]);
+    happens('user', 'usr_a', 'UserErased');
+    expect(owner()).toBeUndefined();
+  });
+
   it('is expired when the newest fact is later than the clock says', () => {
     issue('usr_a', { expiresAt: new Date(NOW).toISOString() });
     happens('user', 'usr_b', 'UserDisabled', { at: new Date(NOW).toISOString() });

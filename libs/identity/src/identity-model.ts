@@ -111,14 +111,24 @@ export class IdentityModel {
    * an unknown, ended or expired token, a wrong secret, and a user who cannot sign in.
    */
   byToken(id: string, secretHash: Uint8Array, now: number): Principal | undefined {
-    const user = this.#tokenOwners.get(id);
+    const user = this.ownerOfToken(id, secretHash);
     const token = user === undefined ? undefined : this.#users.get(user)?.tokens[id];
-    const known = token === undefined ? NO_HASH : Buffer.from(token.issued.secretHash, 'hex');
-    const proven = timingSafeEqual(secretHash, known);
-    if (user === undefined || !token || !proven || !this.#holds(token, now) || !this.isActive(user))
-      return undefined;
+    if (user === undefined || !token || !this.#holds(token, now) || !this.isActive(user)) return undefined;
     const { role, registry } = token.issued;
     return { user, token: { id, role, registry } };
+  }
+
+  /**
+   * The user for whom this access token was issued, when the secret is the true one (`secretHash` as for `byToken`): whether it
+   * works, has ended or has expired. undefined too once the user is erased.
+   */
+  ownerOfToken(id: string, secretHash: Uint8Array): string | undefined {
+    const owner = this.#tokenOwners.get(id);
+    const user = owner === undefined ? undefined : this.#users.get(owner);
+    const token = user?.tokens[id];
+    const known = token === undefined ? NO_HASH : Buffer.from(token.issued.secretHash, 'hex');
+    const proven = timingSafeEqual(secretHash, known);
+    return proven && token && user?.status !== 'erased' ? owner : undefined;
   }
 
   /** The principal of a session that was opened when the user's newest credential stood at `credential`. */
@@ -191,7 +201,6 @@ export class IdentityModel {
     if (fact.type === 'UserPasswordChanged') this.#credentials.set(id, position);
     if (fact.type === 'UserIdentityLinked' && !this.#credentials.has(id)) this.#credentials.set(id, position);
     if (fact.type === 'AccessTokenIssued') this.#tokenOwners.set(fact.data.token, id);
-    if (fact.type === 'AccessTokenRevoked') this.#tokenOwners.delete(fact.data.token);
   }
 
   #changeMember(type: string, { user, role }: MemberData, registry: string): void {

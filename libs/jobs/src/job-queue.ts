@@ -22,6 +22,8 @@ export interface JobQueueOptions<Data> {
   /** Runs every `sweepEveryMs` by a scheduler that Redis keeps. */
   readonly sweep: () => Promise<void>;
   readonly sweepEveryMs: number;
+  /** Jobs that one worker runs at the same time; without it CONCURRENCY. */
+  readonly concurrency?: number;
   readonly onError: (error: unknown) => void;
   /** Is told how the queue stands after each reconciliation. */
   readonly report?: JobReport;
@@ -54,7 +56,7 @@ export class JobQueue<Data> {
     this.worker = new Worker(name, (job) => this.run(job), {
       prefix,
       connection: workerConnection,
-      concurrency: CONCURRENCY,
+      concurrency: options.concurrency ?? CONCURRENCY,
     });
     this.queue.on('error', options.onError);
     this.worker.on('error', options.onError);

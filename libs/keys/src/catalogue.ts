@@ -132,7 +132,16 @@ export const keyFacts = describeFacts([keys], {
         'Where exactly, encrypted under the key of the registry: `subject`, `iv`, `ciphertext`, `commitment`.',
       ],
       proven: ['boolean', 'Whether it was found with its true secret; else only its id was there.'],
+      done: [
+        'text or null',
+        'What was done about it in the same commit, as the policy of the registry says: `nothing`, `suspended` or `revoked`; null in what was written before this field.',
+      ],
+      recipients: [
+        'texts',
+        'Pseudonymous ids of those who are told: its creator and the owners of the registry; nobody without its true secret.',
+      ],
     },
+    upcasters: [reportedToNobody],
     example: {
       at: '2026-01-06T16:00:00.000Z',
       registry: 'reg_2Xb7Qm4TzR0aKd9P',
@@ -144,6 +153,8 @@ export const keyFacts = describeFacts([keys], {
         commitment: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
       },
       proven: true,
+      done: 'revoked',
+      recipients: ['usr_8Hn2Wc5LxV1eJs6G'],
     },
   },
   KeyExpiryReminded: {
@@ -253,4 +264,9 @@ function unrestricted(data: Readonly<Record<string, unknown>>): Record<string, u
 /** Version 1 knew one way to revoke, and stored no reason. */
 function requestedWithoutReason(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return { ...data, cause: 'requested', reason: null };
+}
+
+/** Version 2 of KeyLeakReported says what was done, and tells users. */
+function reportedToNobody(data: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return { ...data, done: null, recipients: [] };
 }

@@ -2,6 +2,7 @@ export * from './catalogue.js';
 export * from './decisions.js';
 export * from './handover.js';
 export * from './key.js';
+export * from './leak-report.js';
 export * from './leaks.js';
 export * from './lifetimes.js';
 export * from './reminders.js';

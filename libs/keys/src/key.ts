@@ -1,4 +1,5 @@
 import type { Fact, StreamKind } from '#libs/kernel';
+import type { KeyLeakReported } from './leak-report.js';
 import { scheduleAfter, type RotationSchedule, type RotationScheduleFact } from './rotation-schedule.js';
 
 /** What a key may do at the gate, from least to most: each includes those before it. Deleting needs the third. */
@@ -129,27 +130,6 @@ export type KeyRevocationProven = Fact<
     readonly complete: boolean;
     /** ISO 8601: how long reads may go on at a gate without a lease, as the registry's policy allowed then; null = not at all. */
     readonly serveReadsFor: string | null;
-  }
->;
-
-/** Encrypted under the key of the registry (`subject` is its id); libs/personal-data makes and opens it. */
-interface SealedUrl {
-  readonly subject: string;
-  readonly iv: string;
-  readonly ciphertext: string;
-  readonly commitment: string;
-}
-
-/** The key stood where it should not be. `proven`: with its true secret; else only its id was there, which is public. */
-export type KeyLeakReported = Fact<
-  'KeyLeakReported',
-  {
-    readonly at: string;
-    readonly registry: string;
-    /** Where, in the words of who reported it, such as `content`. */
-    readonly source: string;
-    readonly url: SealedUrl | null;
-    readonly proven: boolean;
   }
 >;
 

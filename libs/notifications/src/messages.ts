@@ -40,7 +40,7 @@ export interface Message {
 /** Fields of facts that may leave the house. No hash, no ciphertext, no reason that somebody wrote. */
 const SHOWN = [
   'permission', 'expiresAt', 'rotateBy', 'step', 'successor', 'graceEndsAt', 'cause', 'source', 'proven', 'rule', 'severity',
-  'error', 'nextAttemptAt', 'alert', 'title', 'where', 'seen', 'usual', 'count', 'since', 'outcome', 'total', 'list',
+  'error', 'nextAttemptAt', 'alert', 'title', 'where', 'seen', 'usual', 'count', 'since', 'outcome', 'total', 'list', 'done',
 ]; // prettier-ignore
 
 /** The words for something that happened, and the payload of a webhook. */
@@ -103,11 +103,7 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
     advice: `The old key goes on${text(told.data['nextAttemptAt'], (at) => `, and it is tried again at ${at}`)}. See that the target takes the new secret, or rotate the key by hand.`,
     command: rotate(told),
   }),
-  'key.leak-reported': (told) => ({
-    says: leak(told),
-    advice: 'Revoke it, and generate another key where one is needed.',
-    command: onKey(told, 'revoke'),
-  }),
+  'key.leak-reported': (told) => ({ says: leak(told), ...afterLeak(told) }),
   ...ALERT_TEXTS,
   'channel.test': () => ({
     says: 'Test of a notification channel',
@@ -118,9 +114,21 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
 
 function leak({ data }: Told): string {
   const from = text(data['source'], (source) => ` by ${source}`);
-  return data['proven'] === true
-    ? `was reported as leaked${from}: its secret is out`
-    : `was named in a report of a leak${from}, without its true secret`;
+  if (data['proven'] !== true) return `was named in a report of a leak${from}, without its true secret`;
+  const done = text(data['done'], (what) =>
+    what === 'nothing' ? ', and nothing was done' : `, and it was ${what}`,
+  );
+  return `was reported as leaked${from}: its secret is out${done}`;
+}
+
+const REVOKE = 'Revoke it, and generate another key where one is needed.';
+
+/** By what was done about it. */
+function afterLeak(told: Told): Omit<Text, 'says'> {
+  const { done } = told.data;
+  if (done === 'revoked') return { advice: GENERATE, command: generate(told) };
+  const advice = done === 'suspended' ? `It is refused until somebody resumes it. ${REVOKE}` : REVOKE;
+  return { advice, command: onKey(told, 'revoke') };
 }
 
 function generate(told: Told): string {

@@ -106,6 +106,31 @@ describe('what a message says', () => {
     expect(payload).toMatchObject({ type: 'alert.digest', data });
   });
 
+  it.each([
+    [
+      'nothing',
+      'its secret is out, and nothing was done',
+      /^Revoke it/,
+      '/keys/drk_0000000000000001/revoke"',
+    ],
+    ['suspended', 'its secret is out, and it was suspended', /somebody resumes it\. Revoke it/, '/revoke"'],
+    [
+      'revoked',
+      'its secret is out, and it was revoked',
+      /Generate another key/,
+      '/v1/registries/myapp/keys"',
+    ],
+    [null, 'its secret is out in', /^Revoke it/, '/keys/drk_0000000000000001/revoke"'],
+  ])('a leak: what was done (%s), and the next step', (done, says, advises, runs) => {
+    const data = { source: 'content', proven: true, done, recipients: ['usr_a'] };
+    const { summary, advice, command, payload } = messageOf(told('key.leak-reported', { data }));
+    expect(`${summary} in`).toContain(`was reported as leaked by content: ${says}`);
+    expect(advice).toMatch(advises);
+    expect(command).toContain(runs);
+    expect(payload.data).toMatchObject({ done });
+    expect(JSON.stringify(payload)).not.toContain('usr_a');
+  });
+
   it('a reminder names the command that rotates the key', () =>
     expect(messageOf(told('key.expiry-reminded')).command).toBe(
       `curl -X POST -H "Authorization: Bearer $DOCKREG_TOKEN" -H 'Content-Type: application/json' -d '{"gracePeriod":"PT24H"}' ` +

@@ -80,26 +80,38 @@ export function listDeliveries(
     .map(deliveryRow);
 }
 
+/** Bounds of what is looked at in one round. */
+export interface DueBounds {
+  readonly limit: number;
+  readonly perTarget: number;
+  readonly perRegistry: number;
+  /** Whether mails to users can be sent; else they wait. */
+  readonly mailsUsers: boolean;
+  /** Ids of deliveries that take nobody's place now. */
+  readonly except?: readonly string[];
+}
+
 /**
- * Open deliveries that are due by a time (RFC 3339), the longest due first, at most `perTarget` to each target; mails to users
- * only when they can be sent.
+ * Open deliveries that are due by a time (RFC 3339), at most `perTarget` to each target and `perRegistry` of each registry. In
+ * turns, so that a bound hits whoever has much to do: of each registry one before any has two, and there of each target one
+ * before any has two; the longest due first.
  */
-export function dueDeliveries(
-  database: Database,
-  until: string,
-  options: { readonly limit: number; readonly perTarget: number; readonly mailsUsers: boolean },
-): DeliveryRow[] {
-  const { limit, perTarget, mailsUsers } = options;
+export function dueDeliveries(database: Database, until: string, bounds: DueBounds): DeliveryRow[] {
+  const { limit, perTarget, perRegistry, mailsUsers, except = [] } = bounds;
   const whom = mailsUsers ? '' : `AND target < 'usr_'`;
   return database
     .statement(
-      `SELECT * FROM (
-         SELECT *, row_number() OVER (PARTITION BY target ORDER BY next_attempt_at, id) AS place
-         FROM deliveries WHERE ${OPEN} AND next_attempt_at <= ? ${whom})
-       WHERE place <= ? ORDER BY next_attempt_at, id LIMIT ?`,
+      `SELECT deliveries.* FROM (
+         SELECT id, row_number() OVER (PARTITION BY registry ORDER BY turn, next_attempt_at, id) AS place FROM (
+           SELECT id, registry, next_attempt_at,
+             row_number() OVER (PARTITION BY target ORDER BY next_attempt_at, id) AS turn
+           FROM deliveries
+           WHERE ${OPEN} AND next_attempt_at <= ? ${whom} AND id NOT IN (SELECT value FROM json_each(?)))
+         WHERE turn <= ?) JOIN deliveries USING (id)
+       WHERE place <= ? ORDER BY place, next_attempt_at, id LIMIT ?`,
     )
     .withBigInts()
-    .all([until, perTarget, limit])
+    .all([until, JSON.stringify(except), perTarget, perRegistry, limit])
     .map(deliveryRow);
 }
 

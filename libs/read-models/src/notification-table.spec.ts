@@ -15,7 +15,7 @@ import { hashTable, tablesOf } from './table-rows.js';
 const REGISTRY = 'reg_0000000000000001';
 const CHANNEL = 'chn_0000000000000001';
 const OTHER = 'chn_0000000000000002';
-const ALL = { limit: 5_000, perTarget: 5_000, mailsUsers: true };
+const ALL = { limit: 5_000, perTarget: 5_000, perRegistry: 5_000, mailsUsers: true };
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1_000).toISOString();
 
 describe('the tables of channels and deliveries', () => {
@@ -140,6 +140,29 @@ describe('the tables of channels and deliveries', () => {
     ).toBeGreaterThanOrEqual(2);
     const times = some.map((row) => row.at);
     expect(times).toEqual(times.toSorted((a, b) => (a < b ? -1 : 1)));
+  });
+
+  it('hold up no registry by one with many targets and much to do, and none of its targets by another', () => {
+    const others = 'reg_0000000000000002';
+    const many = Array.from({ length: 25 }, (_, index) => `chn_${String(index).padStart(16, '0')}`);
+    for (const channel of many) configured(channel);
+    for (let second = 1; second <= 20; second++) revoked(second);
+    configured('chn_other', {}, others);
+    revoked(30, others);
+    revoked(31, others);
+    const some = due(at(99), { ...ALL, perTarget: 20, perRegistry: 4, limit: 6 });
+    expect(some.map(({ registry }) => registry)).toEqual([
+      REGISTRY, others, REGISTRY, others, REGISTRY, REGISTRY,
+    ]); // prettier-ignore
+    expect(new Set(some.map(({ target }) => target)).size).toBe(5);
+  });
+
+  it('leave out those whose place goes to others', () => {
+    configured();
+    for (const second of [1, 2, 3]) revoked(second);
+    const [first, second, third] = due(at(99));
+    const bounds = { ...ALL, perRegistry: 2, except: [first!.id] };
+    expect(dueDeliveries(database, at(99), bounds).map(({ id }) => id)).toEqual([second!.id, third!.id]);
   });
 
   it('keep the newest 1,000 deliveries of a target, and every one that is still open', () => {

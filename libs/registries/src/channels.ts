@@ -75,11 +75,21 @@ export function changeChannel(id: string, changes: ChannelChanges, at: string): 
   };
 }
 
-/** Its target answered that it is gone: it is sent nothing until somebody enables it. Nothing for one that is disabled or removed. */
-export function disableGoneChannel(id: string, at: string): RegistryDecision {
+/** Whether the channel is what it was: nobody has configured it since, or removed it. */
+export function isUnchanged(state: RegistryState, before: Channel): boolean {
+  const channel = existing(state).channels.get(before.channel);
+  // No two sealed texts are the same, not of the same URL either.
+  return channel?.at === before.at && channel.target.ciphertext === before.target.ciphertext;
+}
+
+/**
+ * Its target answered that it is gone: it is sent nothing until somebody enables it. `asked` is the channel as it was then;
+ * nothing when it is another one by now, which may lead elsewhere, and for one that is disabled or removed.
+ */
+export function disableGoneChannel(asked: Channel, at: string): RegistryDecision {
   return (state) => {
-    const channel = existing(state).channels.get(id);
-    if (!channel || channel.disabled !== null) return [];
+    const channel = existing(state).channels.get(asked.channel);
+    if (!channel || channel.disabled !== null || !isUnchanged(state, asked)) return [];
     return [{ type: 'ChannelConfigured', data: { ...channel, disabled: 'gone', at } }];
   };
 }

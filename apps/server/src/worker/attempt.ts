@@ -1,4 +1,5 @@
 import type { Message } from '#libs/notifications';
+import type { Channel } from '#libs/registries';
 
 /** One notification on its way to one target. */
 export interface Outgoing {
@@ -17,6 +18,8 @@ export interface Attempt {
   readonly isFinal?: boolean;
   /** The target says that it is gone for ever. */
   readonly isGone?: boolean;
+  /** The channel as it was asked; a mail to a user has none. */
+  readonly asked?: Channel;
   /** Unix milliseconds before which the target wants no other attempt. */
   readonly notBefore?: number;
 }

@@ -2,10 +2,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Webhook } from 'standardwebhooks';
 import { keys, revokeKey } from '#libs/keys';
 import { deliveries, requestDelivery } from '#libs/notifications';
+import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
 import { mintUuid, now } from '#libs/platform';
 import { findChannel, findDelivery, listDeliveries } from '#libs/read-models';
 import { changeChannel, registries, removeChannel } from '#libs/registries';
-import { contextOf, NotificationFixture, Receiver, REGISTRY } from './testing/notification-fixture.js';
+import { Receiver } from '../../../../test/support/webhook-receiver.js';
+import { contextOf, NotificationFixture, REGISTRY } from './testing/notification-fixture.js';
 
 const secretOf = (letter: string) => `whsec_${Buffer.alloc(32, letter).toString('base64')}`;
 
@@ -25,8 +27,8 @@ describe('the worker that delivers notifications', () => {
   });
   afterAll(() => at.close(), 20_000);
 
-  const revoke = async (id: string) =>
-    at.applied(at.log.transact(keys, id, revokeKey({ registry: REGISTRY, at: now() }), contextOf()));
+  const revoke = async (id: string, registry = REGISTRY) =>
+    at.applied(at.log.transact(keys, id, revokeKey({ registry, at: now() }), contextOf()));
   const rowsOf = (channel: string) => listDeliveries(at.readModels.database, channel, undefined, 10);
 
   it('tells a webhook what happened to which key, signed so that the reference library accepts it', async () => {
@@ -120,6 +122,30 @@ describe('the worker that delivers notifications', () => {
     expect(rowsOf(channel)).toMatchObject([{ status: 'dead', httpStatus: 410, nextAttemptAt: null }]);
     expect(receiver.received).toHaveLength(1);
   }, 20_000);
+
+  it('takes a late 410 of a former URL for that URL alone, and delivers to the present one', async () => {
+    const former = await Receiver.start();
+    former.answers = [{ status: 410 }];
+    former.holds = true;
+    try {
+      const channel = await at.channel('webhook', former.url, { secret: secretOf('r') });
+      at.worker(prefix());
+      const asked = former.next();
+      await revoke(await at.key());
+      await asked;
+      const target = await at.subjectKeys.seal(channel, receiver.url, contextOf());
+      const change = changeChannel(channel, { target }, now());
+      await at.applied(at.log.transact(registries, REGISTRY, change, contextOf()));
+      former.release();
+      const { data } = await at.outcome('NotificationFailed', channel);
+      expect(data).toMatchObject({ status: 410, nextAttemptAt: expect.any(String) });
+      await at.outcome('NotificationDelivered', channel);
+      expect(findChannel(at.readModels.database, channel)).toMatchObject({ disabled: null });
+      expect([former.received.length, receiver.received.length]).toEqual([1, 1]);
+    } finally {
+      former.close();
+    }
+  }, 30_000);
   const isDisabled = (data: object, channel: string) =>
     (data as { channel: string }).channel === channel && (data as { disabled: unknown }).disabled === 'gone';
 
@@ -142,6 +168,50 @@ describe('the worker that delivers notifications', () => {
     const sent = receiver.received.map(({ headers }) => headers['webhook-id']);
     expect([sent.length, new Set(sent).size]).toEqual([2 * count, count]);
   }, 30_000);
+
+  it('delivers for others while every target of a registry with much to do hangs, and its share when they answer', async () => {
+    const [busy, channels, revocations] = ['reg_0000000000000002', 25, 2];
+    const hanging = await Receiver.start();
+    hanging.holds = true;
+    try {
+      await at.registry(busy, 'busy');
+      const secret = secretOf('p');
+      const all: string[] = [];
+      for (let index = 0; index < channels; index++)
+        all.push(await at.channel('webhook', hanging.url, { secret, registry: busy }));
+      for (let index = 0; index < revocations; index++) await revoke(await at.key('CI', busy), busy);
+      at.worker(prefix());
+      const channel = await at.channel('webhook', receiver.url, { secret });
+      for (let index = 0; index < 5; index++) await revoke(await at.key());
+      for (const { id } of rowsOf(channel))
+        await at.fact((fact) => fact.id === id && fact.type === 'NotificationDelivered');
+      const outcomes = at.seen.filter(({ category }) => category === 'delivery');
+      expect(outcomes.filter(({ data }) => all.includes((data as { channel: string }).channel))).toEqual([]);
+      expect(hanging.received.length).toBe(8);
+      hanging.release();
+      for (const each of all)
+        for (const { id } of rowsOf(each))
+          await at.fact((fact) => fact.id === id && fact.type === 'NotificationDelivered');
+      expect(hanging.received.length).toBe(channels * revocations);
+    } finally {
+      await at.stopWorkers();
+      hanging.close();
+    }
+  }, 30_000);
+
+  it('is not held up by what it cannot open, under whatever master key that was sealed', async () => {
+    const keysOfOther = new SubjectKeys(at.log, parseMasterKey(Buffer.alloc(32, 8).toString('base64')), now);
+    const secret = secretOf('q');
+    for (let index = 0; index < 8; index++) {
+      await at.channel('webhook', receiver.url, { secret, subjectKeys: keysOfOther });
+    }
+    await revoke(await at.key());
+    const channel = await at.channel('webhook', receiver.url, { secret });
+    await revoke(await at.key());
+    at.worker(prefix());
+    await at.outcome('NotificationDelivered', channel);
+    expect(receiver.received).toHaveLength(1);
+  }, 20_000);
 
   it('tells nothing of what happened before the channel was there, nor of what it has not asked for', async () => {
     const [before, after] = [await at.key(), await at.key()];

@@ -3,11 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { keys, reportLeak } from '#libs/keys';
 import { messageOf, type Message } from '#libs/notifications';
 import { now } from '#libs/platform';
 import { listDeliveries } from '#libs/read-models';
 import { Mailer } from './mailer.js';
-import { NotificationFixture, Receiver, REGISTRY } from './testing/notification-fixture.js';
+import { Receiver } from '../../../../test/support/webhook-receiver.js';
+import { contextOf, NotificationFixture, REGISTRY } from './testing/notification-fixture.js';
 
 interface Mail {
   readonly from: string;
@@ -166,6 +168,44 @@ describe('mail', () => {
         'ben@example.com',
       ]);
       for (const mail of mails) expect(mail.text).toContain(key);
+    }, 20_000);
+
+    it('a leak reaches its recipients once, with what was done, whatever channels there are and however often it runs', async () => {
+      const [anna, ben] = [await at.user('anna@example.com'), await at.user('ben@example.com')];
+      const key = await at.key();
+      const data = { at: now(), registry: REGISTRY, source: 'content', url: null, proven: true };
+      const report = () =>
+        at.applied(
+          at.log.transact(
+            keys,
+            key,
+            reportLeak(data, { onLeak: 'revoke', owners: [anna, ben] }),
+            contextOf(),
+          ),
+        );
+      await Promise.all([report(), report()]);
+      const mailer = new Mailer(await smtp(), FROM);
+      const prefix = `mail${run++}`;
+      for (let count = 0; count < 2; count++) at.worker(prefix, mailer);
+      await Promise.all([anna, ben].map((user) => at.outcome('NotificationDelivered', user)));
+      await report();
+      await at.stopWorkers();
+      // Another queue: what stood in Redis is lost.
+      await (await worker()).reconcile();
+      const last = await at.user('last@example.com');
+      await remind([last]);
+      await at.outcome('NotificationDelivered', last);
+      expect(mails.flatMap(({ to }) => to).sort((a, b) => (a < b ? -1 : 1))).toEqual([
+        'anna@example.com',
+        'ben@example.com',
+        'last@example.com',
+      ]);
+      const leaks = mails.map(({ text: body }) => body.replaceAll('=\r\n', '')).slice(0, 2);
+      for (const body of leaks) {
+        expect(body).toContain(`(${key}) in registry My app (myapp) was reported as leaked`);
+        expect(body).toContain('its secret is out, and it was revoked');
+        expect(body).toContain('$DOCKREG_URL/v1/registries/myapp/keys"');
+      }
     }, 20_000);
 
     it('a reminder to an erased user is sent to nobody', async () => {

@@ -30,18 +30,18 @@ export class SendNotification {
     return this.mailer !== undefined;
   }
 
-  /** undefined: there is nothing to deliver any more. Throws when the log or the master key fails: then nothing was sent. */
-  async attempt(row: DeliveryRow): Promise<Attempt | undefined> {
+  /** Throws when the log or the master key fails: then nothing was sent. */
+  async attempt(row: DeliveryRow): Promise<Attempt> {
     const { database } = this.readModels;
     const fact = await this.log.eventAt(row.position);
     const message = fact && messageAbout(database, row, fact, this.apiUrl);
-    if (!message) return undefined;
+    if (!message) return failed('there is nothing to tell any more');
     const outgoing = { id: row.id, message };
     if (row.target.startsWith('usr_')) return this.mailUser(row, outgoing);
     const channel = findChannel(database, row.target);
-    if (!channel) return undefined;
+    if (!channel) return failed('the channel is removed');
     if (channel.disabled !== null && row.event !== TEST_EVENT) return failed('the channel is disabled');
-    return this.toChannel(channel, outgoing);
+    return { ...(await this.toChannel(channel, outgoing)), asked: channel };
   }
 
   private async toChannel(channel: ChannelRow, outgoing: Outgoing): Promise<Attempt> {

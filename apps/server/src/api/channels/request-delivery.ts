@@ -7,12 +7,24 @@ import { deliveries, requestDelivery } from '#libs/notifications';
 import { mintUuid, now } from '#libs/platform';
 import { findChannel, findDelivery, ReadModels, type DeliveryRow, type RegistryRow } from '#libs/read-models';
 import { missingChannel } from '#libs/registries';
+import { CallThrottle, type CallLimit } from '../http/call-throttle.js';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
 import { ChannelParameter } from './channel-parameter.js';
 import { DeliveryParameter, deliveryView, DeliveryView, missingDelivery } from './delivery-view.js';
+
+/**
+ * Of a registry, whatever its channels: all of them may lead to one place that is not its own, and one call can lead to ten
+ * attempts. Somebody who tries out a channel, or repeats what an outage lost, needs fewer.
+ */
+const REQUESTS: CallLimit = {
+  name: 'requested-deliveries',
+  what: 'deliveries were asked for',
+  max: 60,
+  windowSeconds: 60,
+};
 
 export class RequestDelivery extends Command<{ position: bigint }> {
   constructor(
@@ -45,12 +57,14 @@ export class RequestDeliveryRoute {
   constructor(
     private readonly commands: CommandBus,
     private readonly readModels: ReadModels,
+    private readonly throttle: CallThrottle,
   ) {}
 
   @Post('channels/:channel/test')
   @Requires('configure')
   @Operation({
     id: 'testChannel',
+    problems: ['too-many-requests'],
     summary: 'Send a channel a test. The deliveries of the channel tell what became of it.',
     answer: DeliveryView,
     status: 201,
@@ -62,6 +76,7 @@ export class RequestDeliveryRoute {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<DeliveryView> {
     if (!findChannel(this.readModels.database, channel, registry)) throw missingChannel();
+    await this.throttle.admit(REQUESTS, registry);
     const id = mintUuid();
     const command = new RequestDelivery(id, { registry, channel, test: true }, commandContext(caller));
     const { position } = await this.commands.execute(command);
@@ -75,6 +90,7 @@ export class RequestDeliveryRoute {
   @Requires('configure')
   @Operation({
     id: 'redeliver',
+    problems: ['too-many-requests'],
     summary: 'Deliver once more, under the same id, and with all attempts of the schedule.',
     answer: DeliveryView,
   })
@@ -87,6 +103,7 @@ export class RequestDeliveryRoute {
     const row = findDelivery(this.readModels.database, id, registry);
     // Reminders to users are theirs: no channel of the registry.
     if (!row || !findChannel(this.readModels.database, row.target, registry)) throw missingDelivery();
+    await this.throttle.admit(REQUESTS, registry);
     const request = { registry, channel: row.target, test: false };
     const command = new RequestDelivery(id, request, commandContext(caller));
     const { position } = await this.commands.execute(command);

@@ -13,7 +13,7 @@ export const CHANNEL_ROUTES = [
   RequestDeliveryRoute,
 ]; // prettier-ignore
 
-/** They need Settings, EventLog, ReadModels, SubjectKeys and FirstAnswer. */
+/** They need Settings, EventLog, ReadModels, SubjectKeys, FirstAnswer and CallThrottle. */
 export const CHANNEL_PROVIDERS = [
   ChannelViews, AddChannelHandler, ChangeChannelHandler, RemoveChannelHandler, RotateChannelSecretHandler,
   RequestDeliveryHandler,

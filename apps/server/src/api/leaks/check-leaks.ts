@@ -4,15 +4,18 @@ import { EventLog } from '#libs/event-store';
 import { keysIn, type ParsedKey } from '#libs/kernel';
 import { keys, type ExistingKey } from '#libs/keys';
 import { findRegistry, ReadModels } from '#libs/read-models';
+import { CallThrottle, type CallLimit } from '../http/call-throttle.js';
 import { CurrentCaller, OwnAccount, type Caller } from '../http/caller.js';
 import { IsSecretText } from '../http/fields.js';
 import { Operation } from '../http/openapi.js';
-import { CheckThrottle } from './check-throttle.js';
 import { isSecretOf, LeakedKeys } from './leaked-keys.js';
 
 const TEXT_MAX = 500_000;
 /** Each is looked up in the log; a text with more keys is no accident. */
 const FOUND_MAX = 100;
+
+/** Of a user. A pipeline that checks each log of a busy day needs fewer; each check may read a hundred streams of the log. */
+const CHECKS: CallLimit = { name: 'leak-checks', what: 'checks', max: 60, windowSeconds: 60 };
 
 class CheckLeaksBody {
   @IsSecretText({ max: TEXT_MAX })
@@ -54,7 +57,7 @@ export class CheckLeaksRoute {
     private readonly log: EventLog,
     private readonly readModels: ReadModels,
     private readonly leakedKeys: LeakedKeys,
-    private readonly throttle: CheckThrottle,
+    private readonly throttle: CallThrottle,
   ) {}
 
   @Post()
@@ -66,7 +69,7 @@ export class CheckLeaksRoute {
     answer: FoundKeys,
   })
   async check(@Body() { text }: CheckLeaksBody, @CurrentCaller() caller: Caller): Promise<FoundKeys> {
-    await this.throttle.admit(caller.userId);
+    await this.throttle.admit(CHECKS, caller.userId);
     const all = keysIn(text);
     const found = await Promise.all(all.slice(0, FOUND_MAX).map((key) => this.look(key, caller)));
     return { found, truncated: all.length > FOUND_MAX };

@@ -4,13 +4,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { catalogue } from '#libs/catalogue';
 import { startEmbeddedStore, type EmbeddedStore } from '#libs/embedded-store';
 import { EventLog } from '#libs/event-store';
-import { IdentityModel } from '#libs/identity';
+import { IdentityModel, users, type UserFact } from '#libs/identity';
 import { formatKey, hashSecret, parseKey, type RecordedFact } from '#libs/kernel';
 import { generateKey, keys, revokeKey } from '#libs/keys';
 import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
 import { mintId, mintSecret, now } from '#libs/platform';
-import { keyTable, ReadModels, registryTable } from '#libs/read-models';
-import type { LeakAction } from '#libs/registries';
+import { keyTable, memberTable, ReadModels, registryTable } from '#libs/read-models';
+import { createRegistry, registries, type LeakAction } from '#libs/registries';
 import { temporaryDirectory } from '../../../../../test/support/temporary-directory.js';
 import { ProveRevocation } from '../../membership/prove-revocation.js';
 import { answeringMembership } from '../../membership/testing/answering-membership.js';
@@ -27,6 +27,7 @@ describe('a report of a leaked key', () => {
   let readModels: ReadModels;
   let subjectKeys: SubjectKeys;
   let waits = 0;
+  const identity = new IdentityModel();
 
   beforeAll(async () => {
     store = await startEmbeddedStore({ directory: join(directory.path, 'events') });
@@ -36,7 +37,7 @@ describe('a report of a leaked key', () => {
       file: join(directory.path, 'models.sqlite'),
       logId: 'log',
       log,
-      projections: [registryTable, keyTable],
+      projections: [registryTable, memberTable, keyTable],
       load: () => undefined,
       onEvents: () => undefined,
       onFailure: (error) => {
@@ -44,6 +45,10 @@ describe('a report of a leaked key', () => {
       },
     });
     await readModels.follow();
+    const data = { at: now(), slug: 'myapp', name: 'My app', plan: 'free', createdBy: 'usr_a' } as const;
+    const created = createRegistry(data, [], null, 'usr_owner');
+    const { position } = await log.create(registries, REGISTRY, created, contextOf());
+    await readModels.waitFor(position, 5_000);
   }, 20_000);
   afterAll(async () => {
     readModels.close();
@@ -67,7 +72,7 @@ describe('a report of a leaked key', () => {
     return new LeakedKeys(
       log,
       readModels,
-      new IdentityModel(),
+      identity,
       subjectKeys,
       { actionOf: () => Promise.resolve(action) } as unknown as LeakPolicy,
       new Narrowed(membership, readModels),
@@ -95,19 +100,31 @@ describe('a report of a leaked key', () => {
     const facts = await historyOf(id);
     expect(typesOf(facts)).toEqual(['KeyGenerated', 'KeyLeakReported']);
     const { url, ...rest } = facts[1]!.data as { url: Parameters<SubjectKeys['open']>[0] };
-    expect(rest).toEqual({ at: expect.any(String), registry: REGISTRY, source: 'content', proven: true });
+    expect(rest).toEqual({
+      at: expect.any(String),
+      registry: REGISTRY,
+      source: 'content',
+      proven: true,
+      done: 'nothing',
+      recipients: ['usr_a', 'usr_owner'],
+    });
     expect(await subjectKeys.open(url)).toBe('https://example.com/?key=[key]');
   });
 
   it.each([
-    ['notify', ['KeyLeakReported']],
-    ['suspend', ['KeyLeakReported', 'KeySuspended']],
-    ['revoke', ['KeyLeakReported', 'KeyRevoked', 'KeyRevocationProven']],
-  ] as const)('with the true secret does what the policy says: %s', async (action, expected) => {
+    ['notify', 'nothing', ['KeyLeakReported']],
+    ['suspend', 'suspended', ['KeyLeakReported', 'KeySuspended']],
+    ['revoke', 'revoked', ['KeyLeakReported', 'KeyRevoked', 'KeyRevocationProven']],
+  ] as const)('with the true secret does what the policy says: %s', async (action, done, expected) => {
     const { id, key } = await generate();
     waits = 0;
     expect(await report(acting(action), key)).toBe(true);
+    const [, reported, acted, proof] = await historyOf(id);
     expect(typesOf(await historyOf(id)).slice(1)).toEqual(expected);
+    expect(reported!.data).toMatchObject({ done, recipients: ['usr_a', 'usr_owner'] });
+    // One commit: no crash comes between what is said and what is done.
+    if (acted) expect(acted.metadata.causationId).toBe(reported!.metadata.causationId);
+    if (proof) expect(proof.data).toMatchObject({ position: acted!.position.toString() });
     expect(waits).toBe(action === 'notify' ? 0 : 1);
   });
 
@@ -116,7 +133,7 @@ describe('a report of a leaked key', () => {
     expect(await report(acting('revoke'), forged)).toBe(false);
     const facts = await historyOf(id);
     expect(typesOf(facts)).toEqual(['KeyGenerated', 'KeyLeakReported']);
-    expect(facts[1]!.data).toMatchObject({ proven: false, url: null });
+    expect(facts[1]!.data).toMatchObject({ proven: false, url: null, done: 'nothing', recipients: [] });
   });
 
   it('of a key that there is not writes nothing', async () => {
@@ -132,6 +149,19 @@ describe('a report of a leaked key', () => {
     expect(reports.map(({ data }) => (data as { proven: boolean }).proven)).toEqual([false, true]);
   });
 
+  it('tells nobody again of a leak that was told of, nor of a key that had ended', async () => {
+    const { id, key } = await generate();
+    await report(acting('notify'), key);
+    await report(acting('revoke'), key);
+    const [, ...facts] = await historyOf(id);
+    expect(typesOf(facts)).toEqual(['KeyLeakReported', 'KeyRevoked', 'KeyRevocationProven']);
+    const ended = await generate();
+    await log.transact(keys, ended.id, revokeKey({ registry: REGISTRY, at: now() }), contextOf());
+    await report(acting('notify'), ended.key);
+    const last = (await historyOf(ended.id)).at(-1)!;
+    expect(last.data).toMatchObject({ proven: true, done: 'nothing', recipients: [] });
+  });
+
   it('of a key that is revoked or suspended already is recorded, and what was begun is finished', async () => {
     const { id, key } = await generate();
     await report(acting('suspend'), key);
@@ -142,5 +172,31 @@ describe('a report of a leaked key', () => {
     expect(typesOf(await historyOf(id)).slice(1)).toEqual([
       'KeyLeakReported', 'KeySuspended', 'KeyRevoked', 'KeyRevocationProven',
     ]); // prettier-ignore
+  });
+
+  it('of an access token ends it and waits for that, also when it had ended, and whatever the policy says', async () => {
+    const [user, id, secret] = ['usr_0000000000000001', mintId('drm'), mintSecret()];
+    const sealed = { subject: user, iv: 'iv', ciphertext: 'c', commitment: 'c' };
+    const registered = { at: now(), email: sealed, name: sealed, emailIndex: 'ab', createdBy: 'usr_a' };
+    const issued = { at: now(), token: id, name: 'CI', role: null, registry: null, expiresAt: null };
+    const facts: readonly UserFact[] = [
+      { type: 'UserRegistered', data: registered },
+      { type: 'AccessTokenIssued', data: { ...issued, secretHash: hashSecret(secret) } },
+    ];
+    await log.create(users, user, () => facts, contextOf());
+    const follow = async () => {
+      for (const fact of await log.readStream(`user-${user}`)) identity.apply(fact);
+    };
+    await follow();
+    waits = 0;
+    expect(await report(acting('notify'), formatKey(id, mintSecret()))).toBe(false);
+    expect(waits).toBe(0);
+    for (const time of [1, 2]) {
+      expect(await report(acting('notify'), formatKey(id, secret))).toBe(true);
+      expect(waits).toBe(time);
+      await follow();
+    }
+    const ended = (await log.readStream(`user-${user}`)).slice(2);
+    expect(ended).toMatchObject([{ type: 'AccessTokenRevoked', data: { token: id } }]);
   });
 });

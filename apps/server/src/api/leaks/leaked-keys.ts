@@ -1,12 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { EventLog, type CommandContext } from '#libs/event-store';
-import { IdentityModel } from '#libs/identity';
-import { hashSecret, Refusal, withoutKeys, type ParsedKey } from '#libs/kernel';
-import { keys, reportLeak, revokeKey, suspendKey, type ExistingKey, type KeyState } from '#libs/keys';
+import { EventLog, type CommandContext, type Transacted } from '#libs/event-store';
+import { IdentityModel, revokeToken, users } from '#libs/identity';
+import { hashSecret, withoutKeys, type ParsedKey } from '#libs/kernel';
+import { keys, reportLeak, type ExistingKey, type KeyFact, type KeyState } from '#libs/keys';
 import { SubjectKeys } from '#libs/personal-data';
 import { mintUuid, now } from '#libs/platform';
-import { findRegistry, ReadModels } from '#libs/read-models';
+import { findRegistry, ownersOf, ReadModels } from '#libs/read-models';
+import type { LeakAction } from '#libs/registries';
 import { ProveRevocation } from '../../membership/prove-revocation.js';
 import { Narrowed } from '../http/narrowed.js';
 import { LeakPolicy } from './leak-policy.js';
@@ -40,10 +41,11 @@ export class LeakedKeys {
 
   /**
    * Records the report and does what the policy of the registry says; only a key that was found with its true secret is
-   * touched. Resolves when what was done holds at every gate. Returns `isProven`.
+   * touched. Resolves when what was done holds at every gate. Returns whether the secret was the true one, of a key or an
+   * access token in any state.
    */
   async report(found: ParsedKey, place: LeakPlace, context: CommandContext): Promise<boolean> {
-    if (found.prefix === 'drm') return this.isProven(found);
+    if (found.prefix === 'drm') return this.endToken(found, context);
     const { state } = await this.log.read(keys, found.id);
     if (state.status === 'none') return false;
     const proven = isSecretOf(state, found);
@@ -51,42 +53,43 @@ export class LeakedKeys {
     // A URL may hold the key itself, and it may lead to a person.
     const url = place.url === null ? null : withoutKeys(place.url);
     const sealed = url === null ? null : await this.subjectKeys.seal(registry, url, context);
+    const onLeak = await this.policy.actionOf(registry);
+    const owners = ownersOf(this.readModels.database, registry);
     const data = { at: now(), registry, source: place.source, url: sealed, proven };
     const own = { ...context, commandId: mintUuid() };
-    await this.log.transact(keys, found.id, reportLeak(data), own);
-    if (proven) await this.act(found.id, state, context);
+    const decision = reportLeak(data, { onLeak, owners });
+    const reported = await this.log.transact(keys, found.id, decision, own);
+    if (proven) await this.hold(found.id, onLeak, reported, own);
     return proven;
   }
 
-  /** Also after a report that added nothing: whoever made the first one may have died on the way. */
-  private async act(id: string, { generated: { registry }, status }: ExistingKey, context: CommandContext) {
-    const action = await this.policy.actionOf(registry);
+  /**
+   * An access token acts for its user in every registry that the user manages, so no policy of a registry is asked. Waits as
+   * whoever ends a token does, also when it had ended: whoever ended it may have died on the way.
+   */
+  private async endToken({ id, secret }: ParsedKey, context: CommandContext): Promise<boolean> {
+    const user = this.identity.ownerOfToken(id, Buffer.from(hashSecret(secret), 'hex'));
+    if (user === undefined) return false;
     const own = { ...context, commandId: mintUuid() };
-    if (action === 'revoke') return this.revoke(registry, id, own);
-    if (action === 'suspend' && (status === 'active' || status === 'suspended')) {
-      return this.suspend(registry, id, own);
-    }
+    const { position } = await this.log.transact(users, user, revokeToken(id, now()), own);
+    await this.narrowed.apply(position);
+    return true;
   }
 
-  private async revoke(registry: string, id: string, context: CommandContext): Promise<void> {
-    const revocation = { registry, at: now(), cause: 'leaked' } as const;
-    const { state, facts, position } = await this.log.transact(keys, id, revokeKey(revocation), context);
-    if (state.status !== 'none' && state.proven) return;
+  /** Waits for what was done, also after a report that added nothing: whoever made the first one may have died on the way. */
+  private async hold(
+    id: string,
+    onLeak: LeakAction,
+    { state, facts, position }: Transacted<KeyState, KeyFact>,
+    context: CommandContext,
+  ): Promise<void> {
+    if (state.status === 'none') return;
+    if (onLeak === 'suspend' && state.status === 'suspended') await this.narrowed.apply(position);
+    if (onLeak !== 'revoke' || state.proven) return;
+    const { registry } = state.generated;
     const serveReadsFor = findRegistry(this.readModels.database, registry)?.serveReadsFor ?? null;
-    const revoked = { registry, id, serveReadsFor };
-    await this.proveRevocation.of(revoked, context, facts.length > 0 ? position : undefined);
-  }
-
-  /** A key that ended meanwhile needs no suspension. */
-  private async suspend(registry: string, id: string, context: CommandContext): Promise<void> {
-    try {
-      const suspend = suspendKey({ registry, at: now() });
-      const { position } = await this.log.transact(keys, id, suspend, context);
-      await this.narrowed.apply(position);
-    } catch (error) {
-      const hasEnded = error instanceof Refusal && ['key-revoked', 'key-expired'].includes(error.code);
-      if (!hasEnded) throw error;
-    }
+    const isNew = facts.at(-1)?.type === 'KeyRevoked';
+    await this.proveRevocation.of({ registry, id, serveReadsFor }, context, isNew ? position : undefined);
   }
 }
 

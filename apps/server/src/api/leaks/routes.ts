@@ -1,5 +1,4 @@
 import { CheckLeaksRoute } from './check-leaks.js';
-import { CheckThrottle } from './check-throttle.js';
 import { LeakPolicy } from './leak-policy.js';
 import { LeakedKeys } from './leaked-keys.js';
 import { ReportLeaksRoute } from './report-leaks.js';
@@ -7,5 +6,5 @@ import { ReportLeaksRoute } from './report-leaks.js';
 /** What the module takes from this slice. */
 export const LEAK_ROUTES = [ReportLeaksRoute, CheckLeaksRoute];
 
-/** They need EventLog, ReadModels, Redis, Installation, IdentityModel, SubjectKeys, Narrowed, ProveRevocation and ReportKeys. */
-export const LEAK_PROVIDERS = [LeakPolicy, LeakedKeys, CheckThrottle];
+/** They need EventLog, ReadModels, CallThrottle, IdentityModel, SubjectKeys, Narrowed, ProveRevocation and ReportKeys. */
+export const LEAK_PROVIDERS = [LeakPolicy, LeakedKeys];

@@ -1,9 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { text as textOf } from 'node:stream/consumers';
 import { catalogue } from '#libs/catalogue';
 import { startEmbeddedStore, type EmbeddedStore } from '#libs/embedded-store';
 import { EventLog, RawEvents } from '#libs/event-store';
@@ -57,9 +53,13 @@ export class NotificationFixture {
       now,
     );
     fixture.readModels = await fixture.models('models.sqlite');
-    const created = { at: now(), slug: 'myapp', name: 'My app', plan: 'free', createdBy: 'usr_a' } as const;
-    await fixture.log.create(registries, REGISTRY, createRegistry(created, []), contextOf());
+    await fixture.registry(REGISTRY, 'myapp');
     return fixture;
+  }
+
+  async registry(id: string, slug: string): Promise<void> {
+    const data = { at: now(), slug, name: 'My app', plan: 'free', createdBy: 'usr_a' } as const;
+    await this.applied(this.log.create(registries, id, createRegistry(data, []), contextOf()));
   }
 
   /** Tables in another file, built from the log. */
@@ -117,10 +117,15 @@ export class NotificationFixture {
   async channel(
     kind: ChannelKind,
     target: string,
-    { events = ['key.revoked'], secret }: { events?: string[]; secret?: string } = {},
+    {
+      events = ['key.revoked'],
+      secret,
+      registry = REGISTRY,
+      subjectKeys = this.subjectKeys,
+    }: { events?: string[]; secret?: string; registry?: string; subjectKeys?: SubjectKeys } = {},
   ): Promise<string> {
     const id = mintId('chn');
-    const seal = (text: string) => this.subjectKeys.seal(id, text, contextOf());
+    const seal = (text: string) => subjectKeys.seal(id, text, contextOf());
     const channel: Channel = {
       at: now(),
       channel: id,
@@ -132,15 +137,15 @@ export class NotificationFixture {
       events,
       disabled: null,
     };
-    await this.applied(this.log.transact(registries, REGISTRY, addChannel(channel), contextOf()));
+    await this.applied(this.log.transact(registries, registry, addChannel(channel), contextOf()));
     return id;
   }
 
-  async key(name = 'CI'): Promise<string> {
+  async key(name = 'CI', registry = REGISTRY): Promise<string> {
     const id = mintId('drk');
     const data = {
       at: now(),
-      registry: REGISTRY,
+      registry,
       registryRevision: '0',
       createdBy: 'usr_a',
       name,
@@ -211,43 +216,5 @@ export class NotificationFixture {
     await this.store.close();
     await this.redisServer.stop();
     this.#directory.remove();
-  }
-}
-
-interface Received {
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-/** For specs only: a receiver of webhooks that answers what it is told to, with 204 when there is nothing left. */
-export class Receiver {
-  readonly received: Received[] = [];
-  answers: { status: number; headers?: Record<string, string> }[] = [];
-  private readonly server: Server;
-
-  private constructor() {
-    this.server = createServer((request, response) => {
-      void textOf(request).then((body) => {
-        this.received.push({ headers: request.headers, body });
-        const { status, headers = {} } = this.answers.shift() ?? { status: 204 };
-        response.writeHead(status, headers).end();
-      });
-    });
-  }
-
-  static async start(): Promise<Receiver> {
-    const receiver = new Receiver();
-    receiver.server.listen(0, '127.0.0.1');
-    await once(receiver.server, 'listening');
-    return receiver;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/hook`;
-  }
-
-  close(): void {
-    this.server.closeAllConnections();
-    this.server.close();
   }
 }
