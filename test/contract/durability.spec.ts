@@ -76,8 +76,8 @@ describe('a damaged file', () => {
         const seen: ClientResolvedEvent[] = [];
         subscription.on('data', (event: ClientResolvedEvent) => seen.push(event));
         const [error] = (await once(subscription, 'error')) as [Error];
-        expect(error.message).toContain(`the event at ${directory}, position 2 is not what was stored`);
-        expect(seen.map(({ event }) => event!.position!.commit)).not.toContain(2n);
+        expect(error.message).toContain(`the event at ${directory}, position 4 is not what was stored`);
+        expect(seen.map(({ event }) => event!.position!.commit)).not.toContain(4n);
       });
       await store.close();
     }));

@@ -36,6 +36,7 @@ function jest(paths, env) {
 }
 
 const conformance = 'test/contract/conformance.spec.ts';
+const positions = 'test/contract/positions.spec.ts';
 jest(['test/contract'], { CONTRACT_CLIENT: CURRENT_CLIENT });
 if (isInstalled(oldClient)) jest([conformance], { CONTRACT_CLIENT: oldClient });
 else {
@@ -46,4 +47,5 @@ if (process.env.EVENTSTORE_URL) {
   for (const client of [CURRENT_CLIENT, oldClient]) {
     jest([conformance], { CONTRACT_CLIENT: client, EVENTSTORE_URL: process.env.EVENTSTORE_URL });
   }
+  jest([positions], { EVENTSTORE_URL: process.env.EVENTSTORE_URL });
 }

@@ -73,6 +73,41 @@ describe('dockreg login', () => {
     expect((await person.run(['registries'])).code).toBe(0);
   }, 30_000);
 
+  it('takes a password as it is, with blanks around it, but for the one line end of a file', async () => {
+    const spaced = `  ${randomSecret()} `;
+    const made = await server.api.call('/v1/users', {
+      method: 'POST',
+      body: { email: 'blanks@example.com', name: 'Blanks', password: spaced },
+    });
+    expect(made.status).toBe(201);
+    const args = ['login', url, '--email', 'blanks@example.com'];
+    for (const [end, code] of [
+      ['', 0],
+      ['\n', 0],
+      ['\r\n', 0],
+      ['\n\n', 4],
+    ] as const) {
+      const person = login(`blanks-${Buffer.from(end).toString('hex')}`);
+      expect(await person.run([...args, '--password-stdin'], spaced + end)).toMatchObject({ code });
+      expect(await person.run([...args, '--password-stdin'], spaced.trim() + end)).toMatchObject({ code: 4 });
+    }
+    const typed = await login('blanks-typed').atTerminal(
+      ['login', url],
+      [
+        ['Access token', ' '],
+        ['E-mail address: ', ' blanks@example.com '],
+        ['Password: ', spaced],
+      ],
+    );
+    expect(typed.code).toBe(0);
+  }, 60_000);
+
+  it('takes a token with blanks around it, which are no part of it', async () => {
+    const person = login('blanks-token');
+    expect((await person.run(['login', url, '--token-stdin'], ` ${token} \n\n`)).code).toBe(0);
+    expect((await person.run(['logout'])).code).toBe(0);
+  }, 30_000);
+
   it.each([
     ['no access token', 'x'.repeat(70), 2],
     ['a registry key', formatKey(`drk_${randomSecret().slice(0, 16)}`, randomSecret()), 2],

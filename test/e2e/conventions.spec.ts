@@ -144,7 +144,7 @@ describe('Dockreg-Min-Position', () => {
     }
   });
 
-  it('that the log has not reached is refused, and so is what is none', async () => {
+  it('that the log has not reached is refused, and so is what is none; one between two events is passed like one of them', async () => {
     for (const position of ['999999999999', '9223372036854775807']) {
       const refused = await min(position);
       expect([refused.status, codeOf(refused)]).toEqual([400, 'unknown-position']);
@@ -154,6 +154,7 @@ describe('Dockreg-Min-Position', () => {
       expect([refused.status, codeOf(refused)]).toEqual([400, 'malformed-request']);
     }
     expect((await min('0')).status).toBe(200);
+    expect((await min('1')).status).toBe(200);
   });
 });
 

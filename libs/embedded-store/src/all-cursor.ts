@@ -1,7 +1,7 @@
 import { compileFilter } from './filters.js';
 import type { Filter } from './filters.js';
 import type { CommittedEvent } from './log-writer.js';
-import { framesOf, PAGE_EVENTS, SCAN_EVENTS } from './read.js';
+import { framesOf, PAGE_EVENTS, refuseBetweenEvents, SCAN_EVENTS } from './read.js';
 import type { LogReader } from './read.js';
 import type { ReadRequest } from './requests.js';
 import { encodeCheckpoint } from './responses.js';
@@ -21,6 +21,7 @@ export class AllCursor implements Cursor {
     private readonly log: LogReader,
     request: ReadRequest,
   ) {
+    refuseBetweenEvents(log.storage, request);
     this.filter = request.filter && compileFilter(request.filter);
     this.resolveLinks = request.resolveLinks;
     // From beyond the head everything that comes next is delivered, as by the real server.

@@ -72,9 +72,9 @@ describe('what is submitted in one turn', () => {
   it('is one commit, in the order of its submission', async () => {
     const outcomes = await Promise.all(['a', 'b', 'a'].map((stream) => submit(stream)));
     expect(outcomes).toEqual([
-      { kind: 'success', revision: 0, position: 1 },
       { kind: 'success', revision: 0, position: 2 },
-      { kind: 'success', revision: 1, position: 3 },
+      { kind: 'success', revision: 0, position: 4 },
+      { kind: 'success', revision: 1, position: 6 },
     ]);
     expect({ commits, published }).toEqual({ commits: 1, published: 3 });
   });

@@ -26,7 +26,7 @@ export interface LogReader {
 
 /** Answers a `Read` that is no subscription: up to `count` events, then the end. */
 export function startRead(log: LogReader, request: ReadRequest, count: number, call: Call): void {
-  refuseImpossible(request, count);
+  refuseImpossible(log, request, count);
   const nextPage =
     request.stream === undefined
       ? pagesOfAll(log, request)
@@ -52,9 +52,9 @@ export function startRead(log: LogReader, request: ReadRequest, count: number, c
 type NextPage = (limit: number) => readonly StoredEvent[] | undefined;
 
 /** The real server ends such reads with status 2; the client's bridge reports them as unavailable. */
-function refuseImpossible(request: ReadRequest, count: number): void {
+function refuseImpossible(log: LogReader, request: ReadRequest, count: number): void {
   if (count <= 0) throw new CallRefused({ status: Status.UNKNOWN, message: 'maxCount must be positive' });
-  if (request.stream === undefined) return;
+  if (request.stream === undefined) return refuseBetweenEvents(log.storage, request);
   if (typeof request.from === 'number' && request.from > INT64_MAX) {
     throw new CallRefused({ status: Status.UNKNOWN, message: 'the revision is beyond 2^63 - 1' });
   }
@@ -64,6 +64,12 @@ function refuseImpossible(request: ReadRequest, count: number): void {
       message: 'a stream cannot be read forwards from its end',
     });
   }
+}
+
+/** `$all` is read from positions of events, from its ends, or from beyond the head. */
+export function refuseBetweenEvents(storage: EventStorage, { from }: ReadRequest): void {
+  if (typeof from !== 'number' || storage.isPosition(from)) return;
+  throw new CallRefused({ status: Status.UNKNOWN, message: 'no event stands at this position' });
 }
 
 /** Undefined = the call was answered: the stream does not exist. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Database } from '#libs/sqlite';
 import { append } from './append.js';
 import { RESERVE_BYTES } from './disk-reserve.js';
@@ -77,21 +77,21 @@ describe('an event', () => {
     storage.close();
     const database = new Database(join(directory, 'events.db'));
     database.exec('PRAGMA journal_mode = WAL');
-    database.run('UPDATE events SET stream = ?, revision = 1 WHERE position = 2', [1]);
+    database.run('UPDATE events SET stream = ?, revision = 1 WHERE position = 4', [1]);
     database.exec('PRAGMA journal_mode = DELETE');
     database.close();
     open();
-    expect(() => storage.readAll(1, 10, false)).toThrow('position 2 is not what was stored');
+    expect(() => storage.readAll(1, 10, false)).toThrow('position 4 is not what was stored');
     expect(storage.readAll(1, 1, false)).toHaveLength(1);
   });
 
   it('that is missing in the middle of its stream is noticed', () => {
     write('a', '{}', 3);
     storage.transaction(() =>
-      (storage as unknown as { database: Database }).database.run('DELETE FROM events WHERE position = 2'),
+      (storage as unknown as { database: Database }).database.run('DELETE FROM events WHERE position = 4'),
     );
     expect(() => storage.readStream(1, 0, 10, 10, false)).toThrow(
-      'between positions 1 and 3 is not what was stored',
+      'between positions 2 and 6 is not what was stored',
     );
   });
 });
@@ -100,18 +100,39 @@ describe('a page', () => {
   it('is cut at its bytes and holds at least one event', () => {
     for (let count = 0; count < 3; count++) write('large', JSON.stringify('x'.repeat(PAGE_BYTES_MAX * 0.6)));
     expect(storage.readAll(1, 10, false)).toHaveLength(1);
-    expect(storage.readAll(3, 10, true).map(({ position }) => position)).toEqual([3]);
-    expect(storage.readPositions([1, 3], true).map(({ position }) => position)).toEqual([3]);
+    expect(storage.readAll(6, 10, true).map(({ position }) => position)).toEqual([6]);
+    expect(storage.readPositions([2, 6], true).map(({ position }) => position)).toEqual([6]);
   });
 });
 
 describe('a position', () => {
   it('that an empty append was given is not given again after a restart', () => {
     write('a');
-    expect(write('a', '{}', 0)).toMatchObject({ kind: 'success', position: 2 });
+    expect(write('a', '{}', 0)).toMatchObject({ kind: 'success', position: 4 });
     storage.close();
     open();
-    expect(write('a')).toMatchObject({ kind: 'success', position: 3 });
+    expect(write('a')).toMatchObject({ kind: 'success', position: 6 });
+  });
+});
+
+describe('a read', () => {
+  it('may begin where an event stands or stood, and beyond the head, and nowhere between events', () => {
+    write('a');
+    write('a');
+    storage.transaction(() => storage.drop(storage.findStream('a')!.id, 1));
+    expect([0, 1, 2, 3, 4, 5].map((position) => storage.isPosition(position))).toEqual([
+      true, false, true, false, true, true,
+    ]); // prettier-ignore
+  });
+
+  it('may begin at each event of a file from before there were gaps, and the next position is beyond them', () => {
+    storage.head = 2;
+    jest.spyOn(storage, 'nextPosition').mockReturnValueOnce(3);
+    write('a');
+    storage.close();
+    open();
+    expect([1, 3].map((position) => storage.isPosition(position))).toEqual([false, true]);
+    expect(storage.nextPosition()).toBe(4);
   });
 });
 

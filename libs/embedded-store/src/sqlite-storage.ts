@@ -18,6 +18,11 @@ const CHECKSUM_BYTES = 4;
 /** Stream names looked up by id are not kept; types are few and are kept, up to this many. */
 const TYPES_KEPT_MAX = 10_000;
 
+/**
+ * Numbers from one event to the next. On a real server these are its bytes; here the one number in between is enough that
+ * whoever takes a position that is no event's is refused by both.
+ */
+const POSITION_STEP = 2;
 const COLUMNS = 'position, stream, revision, type, record';
 
 /** Events in one SQLite file of a directory. The lock of the directory is held from the constructor until `close`. */
@@ -67,7 +72,16 @@ export class SqliteStorage implements EventStorage {
   }
 
   nextPosition(): number {
-    return ++this.head;
+    return (this.head = (Math.floor(this.head / POSITION_STEP) + 1) * POSITION_STEP);
+  }
+
+  isPosition(position: number): boolean {
+    // Before there were gaps, positions were handed out one after the other.
+    return (
+      position > this.head ||
+      position % POSITION_STEP === 0 ||
+      this.readPositions([position], false).length > 0
+    );
   }
 
   reservePosition(): number {

@@ -53,8 +53,10 @@ export interface EventStorage {
    */
   transaction<Result>(work: () => Result): Result;
 
-  /** The next position. It is not handed out again, also when the transaction fails. */
+  /** The next position, with a gap before it. It is not handed out again, also when the transaction fails. */
   nextPosition(): number;
+  /** Whether a read may begin here: an event stands or stood here, or the log has not come so far. */
+  isPosition(position: number): boolean;
   /** Like `nextPosition`, for a position that belongs to no event. Only in a transaction. */
   reservePosition(): number;
   /** Only in a transaction, as all that follow up to `drop`. */

@@ -130,6 +130,11 @@ describe('the event log on the embedded store', () => {
     const after = await log.readAllAfter(positions[3], ['counter']);
     expect(after[0]!.position).toBe(positions[4]);
     expect((await log.eventAt(positions[4]!))!.eventId).toBe(all[4]!.eventId);
+    expect(await log.canReadFrom(positions[4]!)).toBe(true);
+    expect([await log.canReadFrom(positions[4]! + 1n), await log.eventAt(positions[4]! + 1n)]).toEqual([
+      false,
+      undefined,
+    ]);
   });
 
   it('starts a log once, however many nodes start at once', async () => {

@@ -208,13 +208,13 @@ export class EventLog {
 
   /** The event at exactly this position; undefined when there is none. Asks without filter, as any event may stand there. */
   async eventAt(position: bigint): Promise<RecordedFact | undefined> {
-    try {
-      const { facts } = await retry('read all', () => this.connection.reads.all(position, undefined, 1));
-      return facts[0]?.position === position ? facts[0] : undefined;
-    } catch (error) {
-      if (error instanceof ImpossibleRead) return undefined;
-      throw error;
-    }
+    const [fact] = (await this.firstFrom(position)) ?? [];
+    return fact?.position === position ? fact : undefined;
+  }
+
+  /** Whether the log can be read from a position. A store refuses one that is no event's: it lies in the middle of one. */
+  async canReadFrom(position: bigint): Promise<boolean> {
+    return (await this.firstFrom(position)) !== undefined;
   }
 
   /** Commit position of the newest event of all, of whatever category; undefined when the log is empty. */
@@ -258,6 +258,16 @@ export class EventLog {
     const appended = await this.extend(kind, id, read.revision, facts, context);
     const history = historyOf(read.events, facts, appended.revision);
     return { state: facts.reduce(kind.evolve, read.state), history, facts, ...appended };
+  }
+
+  /** undefined when the store refuses to read from this position. */
+  private async firstFrom(position: bigint): Promise<readonly RecordedFact[] | undefined> {
+    try {
+      return (await retry('read all', () => this.connection.reads.all(position, undefined, 1))).facts;
+    } catch (error) {
+      if (error instanceof ImpossibleRead) return undefined;
+      throw error;
+    }
   }
 
   private async append(

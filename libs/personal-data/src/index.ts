@@ -7,6 +7,6 @@ export {
   readMasterKeyFile,
   replaceMasterKeyFile,
 } from './master-key-file.js';
-export { isSealed, SealBroken, type Sealed } from './sealed.js';
+export { isSealed, SealBroken, unwrap, wrap, type Sealed } from './sealed.js';
 export { subjectFacts, subjects } from './subject.js';
 export { MasterKeyMissing, SubjectKeys } from './subject-keys.js';

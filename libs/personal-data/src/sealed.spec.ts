@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { isSealed, seal, SealBroken, unseal, unwrapKey, wrapKey, type Sealed } from './sealed.js';
+import { isSealed, seal, SealBroken, unseal, unwrap, wrap, type Sealed } from './sealed.js';
 
 const key = randomBytes(32);
 const TEXTS = ['anna@example.com', '', 'Ånna Ö. 🦊', 'x'.repeat(10_000)];
@@ -51,11 +51,11 @@ describe('a wrapped key', () => {
   const wrapping = randomBytes(32);
 
   it('is unwrapped with the wrapping key and in the same context, and with nothing else', () => {
-    const wrapped = wrapKey(wrapping, key, 'usr_a');
-    expect(unwrapKey(wrapping, wrapped, 'usr_a')).toEqual(key);
-    expect(() => unwrapKey(randomBytes(32), wrapped, 'usr_a')).toThrow(SealBroken);
-    expect(() => unwrapKey(wrapping, wrapped, 'usr_b')).toThrow(SealBroken);
-    expect(() => unwrapKey(wrapping, flipped(wrapped, -20), 'usr_a')).toThrow(SealBroken);
-    expect(() => unwrapKey(wrapping, '', 'usr_a')).toThrow(SealBroken);
+    const wrapped = wrap(wrapping, key, 'usr_a');
+    expect(unwrap(wrapping, wrapped, 'usr_a')).toEqual(key);
+    expect(() => unwrap(randomBytes(32), wrapped, 'usr_a')).toThrow(SealBroken);
+    expect(() => unwrap(wrapping, wrapped, 'usr_b')).toThrow(SealBroken);
+    expect(() => unwrap(wrapping, flipped(wrapped, -20), 'usr_a')).toThrow(SealBroken);
+    expect(() => unwrap(wrapping, '', 'usr_a')).toThrow(SealBroken);
   });
 });

@@ -57,14 +57,14 @@ export function isSealed(value: unknown): value is Sealed {
   return ['subject', 'iv', 'ciphertext', 'commitment'].every((name) => typeof fields[name] === 'string');
 }
 
-/** A key encrypted by another one; `context` must be the same when it is unwrapped. Base64 of iv ‖ ciphertext ‖ tag. */
-export function wrapKey(wrapping: Uint8Array, key: Uint8Array, context: string): string {
-  const { iv, sealed } = encrypt(wrapping, key, context);
+/** Bytes, such as another key, encrypted by a key; `context` must be the same when they are unwrapped. Base64 of iv ‖ ciphertext ‖ tag. */
+export function wrap(wrapping: Uint8Array, bytes: Uint8Array, context: string): string {
+  const { iv, sealed } = encrypt(wrapping, bytes, context);
   return Buffer.concat([iv, sealed]).toString('base64');
 }
 
-/** Throws SealBroken when the wrapping key or the context is another one. */
-export function unwrapKey(wrapping: Uint8Array, wrapped: string, context: string): Buffer {
+/** Takes base64url too. Throws SealBroken when the wrapping key or the context is another one. */
+export function unwrap(wrapping: Uint8Array, wrapped: string, context: string): Buffer {
   const bytes = Buffer.from(wrapped, 'base64');
   return decrypt(wrapping, bytes.subarray(0, IV_BYTES), bytes.subarray(IV_BYTES), context);
 }

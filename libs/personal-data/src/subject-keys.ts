@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { isDeletedStream, type CommandContext, type EventLog } from '#libs/event-store';
 import { Refusal, streamName } from '#libs/kernel';
 import { generationById, newestOf, type Generation, type MasterKey } from './master-key.js';
-import { seal, SUBJECT_KEY_BYTES, unseal, unwrapKey, wrapKey, type Sealed } from './sealed.js';
+import { seal, SUBJECT_KEY_BYTES, unseal, unwrap, wrap, type Sealed } from './sealed.js';
 import { giveKey, rewrapKey, subjects, type SubjectState } from './subject.js';
 
 /** Keys that stay in memory; one is read again in about a millisecond. */
@@ -141,7 +141,7 @@ export class SubjectKeys {
     if (key === undefined) return undefined;
     const { generation: id } = key;
     const generation = generationById(this.masterKey, id) ?? generationById(this.reread(), id);
-    if (generation) return unwrapKey(generation.key, key.wrapped, subject);
+    if (generation) return unwrap(generation.key, key.wrapped, subject);
     // Between the two readings a rotation may have wrapped the key anew and destroyed the generation that was read.
     const again = await this.stateOf(subject);
     if (again.key?.generation === id) throw new MasterKeyMissing(id);
@@ -149,7 +149,7 @@ export class SubjectKeys {
   }
 
   private wrapped(subject: string, key: Buffer, { id: generation, key: wrapping }: Generation) {
-    return { at: this.now(), generation, wrapped: wrapKey(wrapping, key, subject) };
+    return { at: this.now(), generation, wrapped: wrap(wrapping, key, subject) };
   }
 
   private remember(subject: string, key: Buffer): Buffer {

@@ -1,6 +1,6 @@
 import { describeFacts, type Decision, type Fact, type StreamKind } from '#libs/kernel';
 
-/** `wrapped`: the subject's key as wrapKey gives it, under the generation of the master key that `generation` names. */
+/** `wrapped`: the subject's key as wrap gives it, under the generation of the master key that `generation` names. */
 export type SubjectKeyWrapped = Fact<
   'SubjectKeyWrapped',
   { readonly at: string; readonly generation: string; readonly wrapped: string }

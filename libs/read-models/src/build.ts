@@ -1,8 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   applyPage,
   categoriesOf,
   createIndexes,
   createModelFile,
+  goOn,
   isDamage,
   nextFile,
   openMatching,
@@ -31,6 +33,7 @@ export async function build(
       applyPage(beside, projections, page);
       onPage(page.length);
     }
+    while (goOn(beside, projections)) await nextTurn();
     createIndexes(beside, projections);
     return swapIn(beside, file);
   } catch (error) {

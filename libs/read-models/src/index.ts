@@ -54,9 +54,9 @@ export {
 export {
   NAME_KINDS,
   reservationTable,
-  unusedReservations,
+  unfinishedReservations,
   type NameKind,
-  type UnusedReservation,
+  type UnfinishedReservation,
 } from './reservation-table.js';
 export { dueReminders, reminderTable, type ReminderRow } from './reminder-table.js';
 export {

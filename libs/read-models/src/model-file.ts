@@ -117,6 +117,17 @@ export function applyPage(
   model.checkpoint = checkpoint;
 }
 
+/** Does a bounded part of what events have left for later, in one transaction. False when nothing is left. */
+export function goOn({ database }: ModelFile, projections: readonly Projection[]): boolean {
+  const unfinished = projections.flatMap(({ later }) => (later?.isLeft(database) ? [later] : []));
+  if (unfinished.length > 0) database.transaction(() => unfinished.forEach((later) => later.goOn(database)));
+  return unfinished.length > 0;
+}
+
+export function isLeft({ database }: ModelFile, projections: readonly Projection[]): boolean {
+  return projections.some(({ later }) => later?.isLeft(database));
+}
+
 /** The readers' indexes: made at once at the end, they cost a fifth of what they cost row by row. */
 export function createIndexes({ database }: ModelFile, projections: readonly Projection[]): void {
   database.transaction(() => projections.forEach(({ indexes }) => database.exec(indexes)));

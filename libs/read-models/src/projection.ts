@@ -17,6 +17,15 @@ export interface Projection {
   readonly aging?: readonly string[];
   /** `CREATE INDEX IF NOT EXISTS` statements for the readers; run when the tables have caught up, so that rows come cheap. */
   readonly indexes: string;
+  /**
+   * Where one event changes more rows than one transaction may hold up the node for: `apply` changes some and leaves the rest
+   * for later. Readers get the old rows until then; once nothing is left, the tables are a function of the log again.
+   */
+  readonly later?: {
+    readonly isLeft: (database: Database) => boolean;
+    /** Does a bounded part of it, inside a transaction. */
+    readonly goOn: (database: Database) => void;
+  };
   /** Called inside the transaction that also stores the checkpoint. Ignores event types that it does not know. */
   readonly apply: (database: Database, event: RecordedFact) => void;
 }

@@ -7,7 +7,9 @@ import { build, openBeside } from './build.js';
 import {
   applyPage,
   categoriesOf,
+  goOn,
   isDamage,
+  isLeft,
   nextFile,
   openMatching,
   removeModelFile,
@@ -16,6 +18,9 @@ import {
 import { PositionWaiters } from './position-waiters.js';
 import type { Projection } from './projection.js';
 import { pagesAfter, ReplayMeter, type ReplayProgress } from './replay.js';
+
+/** Between two parts of what is left for later, some 10 ms each: most of the time is everybody else's. */
+const LATER_PAUSE_MS = 25;
 
 export interface ReadModelsOptions {
   readonly file: string;
@@ -50,6 +55,7 @@ export class ReadModels {
   private readonly waiters = new PositionWaiters();
   private caughtUp = false;
   private closed = false;
+  private goingOn: NodeJS.Timeout | undefined;
   /** Position applied to memory by this process; beyond the checkpoint when the newest events are watched ones. */
   private reached: bigint | undefined;
   private readonly listeners: ((events: readonly RecordedFact[]) => void)[] = [];
@@ -107,6 +113,7 @@ export class ReadModels {
     }
     this.refuseWhenClosed();
     this.caughtUp = true;
+    this.goOnSoon();
     this.subscription = log.subscribe(this.position, categories, {
       onEvents: (events) => this.apply(events),
       onFailure: this.options.onFailure,
@@ -126,6 +133,7 @@ export class ReadModels {
 
   close(): void {
     this.closed = true;
+    clearTimeout(this.goingOn);
     this.subscription?.close();
     this.waiters.close();
     this.database.close();
@@ -153,8 +161,16 @@ export class ReadModels {
   private apply(events: readonly RecordedFact[]): void {
     this.options.onEvents(events);
     const modelled = events.filter(({ category }) => this.modelled.has(category));
+    if (modelled.length > 0) this.change(() => applyPage(this.model, this.options.projections, modelled));
+    if (this.caughtUp) this.goOnSoon();
+    this.reached = events.at(-1)!.position;
+    this.waiters.applied(this.reached);
+    for (const listener of this.listeners) listener(events);
+  }
+
+  private change(run: () => void): void {
     try {
-      if (modelled.length > 0) applyPage(this.model, this.options.projections, modelled);
+      run();
     } catch (error) {
       if (!isDamage(error)) throw error;
       removeModelFile(this.options.file);
@@ -162,9 +178,21 @@ export class ReadModels {
         cause: error,
       });
     }
-    this.reached = events.at(-1)!.position;
-    this.waiters.applied(this.reached);
-    for (const listener of this.listeners) listener(events);
+  }
+
+  /** What events have left for later, part by part until nothing is left. */
+  private goOnSoon(): void {
+    const { projections, onFailure } = this.options;
+    if (this.goingOn || !isLeft(this.model, projections)) return;
+    this.goingOn = setTimeout(() => {
+      this.goingOn = undefined;
+      try {
+        this.change(() => goOn(this.model, projections));
+        this.goOnSoon();
+      } catch (error) {
+        onFailure(error);
+      }
+    }, LATER_PAUSE_MS);
   }
 
   private refuseWhenClosed(): void {

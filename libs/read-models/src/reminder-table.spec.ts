@@ -123,11 +123,48 @@ describe('the table of reminders', () => {
     ]);
   });
 
-  it('gives keys of a large registry another policy, page by page', () => {
+  it('gives keys of a large registry another policy, part by part', () => {
     for (let key = 0; key < 2_500; key++) happens('key', `drk_${key}`, born('reg_a', day(100)));
-    expect(dueReminders(database, day(69), 9_999)).toHaveLength(2_500);
+    expect(dueReminders(database, day(70), 9_999)).toHaveLength(2_500);
     happens('registry', 'reg_a', ruled({ rotationPeriod: null, reminders: ['P1D'] }));
-    expect(dueReminders(database, day(98), 9_999)).toHaveLength(0);
+    const parts = [dueReminders(database, day(98), 9_999).length];
+    while (reminderTable.later!.isLeft(database)) {
+      reminderTable.later!.goOn(database);
+      parts.push(dueReminders(database, day(98), 9_999).length);
+    }
+    expect(parts).toEqual([1_500, 500, 0]);
     expect(dueReminders(database, day(99), 9_999)).toHaveLength(2_500);
+  });
+
+  it('ends with what a replay without any part left gives, whatever happens between the parts', () => {
+    for (let key = 0; key < 2_500; key++) happens('key', `drk_${key}`, born('reg_a', day(100)));
+    for (const reminders of [['P1D'], ['P7D', 'P1D']]) {
+      happens('registry', 'reg_a', ruled({ rotationPeriod: null, reminders }));
+      reminderTable.later!.goOn(database);
+      const until = day(96);
+      happens('key', 'drk_2400', { type: 'ReminderSnoozed', data: { ...common, until } });
+      happens('key', 'drk_0', { type: 'KeyChanged', data: { ...common, changes: { expiresAt: day(120) } } });
+      happens('key', 'drk_1', { type: 'KeyExpired', data: common });
+      happens('registry', 'reg_b', ruled({ rotationPeriod: null, reminders }));
+      happens('key', `drk_new_${reminders.length}`, born('reg_a', day(100)));
+    }
+    while (reminderTable.later!.isLeft(database)) reminderTable.later!.goOn(database);
+    const dueAt = new Map(dueReminders(database, day(9_999), 9_999).map((row) => [row.id, row.dueAt]));
+    expect([dueAt.get('drk_0'), dueAt.get('drk_2400'), dueAt.get('drk_1')]).toEqual([
+      day(113),
+      day(96),
+      undefined,
+    ]);
+    for (const id of ['drk_0', 'drk_2400']) dueAt.delete(id);
+    expect([dueAt.size, new Set(dueAt.values())]).toEqual([2_499, new Set([day(93)])]);
+  });
+
+  it('finds what is left by an index alone', () => {
+    const plan = database.all(
+      'EXPLAIN QUERY PLAN SELECT registry, followed_to FROM reminder_rules WHERE followed_to IS NOT NULL LIMIT 1',
+    );
+    expect(plan.map((row) => row['detail'])).toEqual([
+      expect.stringContaining('USING INDEX reminder_rules_left'),
+    ]);
   });
 });

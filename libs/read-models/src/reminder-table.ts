@@ -12,27 +12,39 @@ export interface ReminderRow {
   readonly dueAt: string;
 }
 
-/** Keys whose registry got another policy are written anew in pages of this size: some 100 kB of rows. */
-const PAGE = 1_000;
+/** Keys whose registry got another policy are written anew in parts of this size: some 10 ms. */
+const PART = 1_000;
 
 /**
  * When people are to be reminded of each living key, by its times and its registry's policy: an index leads to those that are
- * due, so that a sweep costs what they cost, however many keys there are. A key that has ended has no row.
+ * due, so that a sweep costs what they cost, however many keys there are. A key that has ended has no row. Another policy
+ * reaches the first keys of its registry at once and the others part by part; whoever reminds decides by the policy of now.
  */
 export const reminderTable: Projection = {
   name: 'reminders',
-  version: 1,
+  version: 2,
   categories: ['key', 'registry'],
   // `born` is the row id, so that keys are written side by side in the order of the log. `reminders` is NULL for most keys.
+  // `followed_to`: the last key (`born`) that follows the rules; NULL: all do.
   schema: `
     CREATE TABLE reminder_keys (
       born INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, registry TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT,
       grace_ends_at TEXT, snoozed_until TEXT, reminders TEXT, due_at TEXT
     ) STRICT;
     CREATE INDEX reminder_keys_by_registry ON reminder_keys (registry, born);
-    CREATE TABLE reminder_rules (registry TEXT PRIMARY KEY, rules TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+    CREATE TABLE reminder_rules (
+      registry TEXT PRIMARY KEY, rules TEXT NOT NULL, followed_to INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX reminder_rules_left ON reminder_rules (registry) WHERE followed_to IS NOT NULL;`,
   indexes: `
     CREATE INDEX IF NOT EXISTS reminder_keys_due ON reminder_keys (due_at) WHERE due_at IS NOT NULL;`,
+  later: {
+    isLeft: (database) => left(database) !== undefined,
+    goOn: (database) => {
+      const row = left(database);
+      if (row) follow(database, row['registry'] as string, row['followed_to']!);
+    },
+  },
   apply(database, event) {
     if (event.category === 'key') applyToKey(database, event);
     else if (event.type === 'RegistryPolicyChanged') applyRules(database, event);
@@ -78,19 +90,31 @@ function applyRules(database: Database, { id, data }: RecordedFact): void {
     'INSERT INTO reminder_rules (registry, rules) VALUES (?, ?) ON CONFLICT DO UPDATE SET rules = excluded.rules',
     [id, JSON.stringify(rules)],
   );
-  const page = database
+  follow(database, id, -1n);
+}
+
+/** A registry that has keys which do not follow its rules yet. */
+function left(database: Database): Row | undefined {
+  return database
+    .statement('SELECT registry, followed_to FROM reminder_rules WHERE followed_to IS NOT NULL LIMIT 1')
+    .withBigInts()
+    .get();
+}
+
+/** Makes the next keys of a registry follow its rules, and notes where they end. */
+function follow(database: Database, registry: string, after: SqlValue): void {
+  const rules = rulesOf(database, registry);
+  const rows = database
     .statement('SELECT * FROM reminder_keys WHERE registry = ? AND born > ? ORDER BY born LIMIT ?')
-    .withBigInts();
-  for (let last: SqlValue = -1n; ;) {
-    const rows = page.all([id, last, PAGE]);
-    for (const row of rows) {
-      const dueAt = reminderDueAt(timesOfRow(row), rules);
-      if (dueAt !== row['due_at'])
-        database.run('UPDATE reminder_keys SET due_at = ? WHERE born = ?', [dueAt, row['born']!]);
-    }
-    if (rows.length < PAGE) return;
-    last = rows.at(-1)!['born']!;
+    .withBigInts()
+    .all([registry, after, PART]);
+  for (const row of rows) {
+    const dueAt = reminderDueAt(timesOfRow(row), rules);
+    if (dueAt !== row['due_at'])
+      database.run('UPDATE reminder_keys SET due_at = ? WHERE born = ?', [dueAt, row['born']!]);
   }
+  const followedTo = rows.length < PART ? null : rows.at(-1)!['born']!;
+  database.run('UPDATE reminder_rules SET followed_to = ? WHERE registry = ?', [followedTo, registry]);
 }
 
 function write(database: Database, id: string, times: KeyTimes, dueAt: string | null): void {

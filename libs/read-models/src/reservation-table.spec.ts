@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { RecordedFact } from '#libs/kernel';
 import { Database } from '#libs/sqlite';
-import { reservationTable, unusedReservations } from './reservation-table.js';
+import { reservationTable, unfinishedReservations } from './reservation-table.js';
 
 const minute = (number: number) => new Date(Date.UTC(2026, 0, 1, 0, number)).toISOString();
 const LATER = minute(59);
@@ -16,7 +16,7 @@ function happens(stream: string, type: string, data: object, at = minute(0)): vo
   reservationTable.apply(database, { type, data: { at, ...data }, category, id } as unknown as RecordedFact);
 }
 const unused = (before = LATER) =>
-  unusedReservations(database, before, 10).map(({ kind, name, holder }) => `${kind} ${name} ${holder}`);
+  unfinishedReservations(database, before, 10).map(({ kind, name, holder }) => `${kind} ${name} ${holder}`);
 
 describe('the table of reservations', () => {
   it('has a name as unused from its reservation on until its holder uses it', () => {
@@ -53,6 +53,23 @@ describe('the table of reservations', () => {
     }
     happens('user-usr_a', 'UserErased', {});
     expect(unused()).toEqual(['email index-usr_a usr_a']);
+  });
+  it('has the subject of an issuer as unused until its user is linked, and again after the erasure', () => {
+    happens('identity-index', 'Reserved', { by: 'usr_a' });
+    expect(unused()).toEqual(['identity index usr_a']);
+    happens('user-usr_a', 'UserIdentityLinked', { issuer: 'https://id.example', subjectIndex: 'index' });
+    expect(unused()).toEqual([]);
+    happens('user-usr_a', 'UserErased', {});
+    expect(unused()).toEqual(['identity index usr_a']);
+  });
+  it('has a name as unfinished that is used and held by nobody', () => {
+    happens('slug-myapp', 'Reserved', { by: 'reg_a' });
+    happens('slug-myapp', 'Released', {});
+    happens('registry-reg_a', 'RegistryCreated', { slug: 'myapp' }, minute(5));
+    expect(unfinishedReservations(database, minute(5), 10)).toEqual([]);
+    expect(unfinishedReservations(database, minute(6), 10)).toEqual([
+      { kind: 'slug', name: 'myapp', holder: null, usedBy: 'reg_a' },
+    ]);
   });
   it('passes over what it does not know', () => {
     happens('slug-myapp', 'Painted', {});

@@ -5,34 +5,37 @@ import type { Database } from '#libs/sqlite';
 import type { Projection } from './projection.js';
 
 /** Kinds of names: the categories of their streams. */
-export const NAME_KINDS = ['slug', 'host', 'email'] as const;
+export const NAME_KINDS = ['slug', 'host', 'email', 'identity'] as const;
 export type NameKind = (typeof NAME_KINDS)[number];
 
-/** A name that its holder does not use. */
-export interface UnusedReservation {
+/** A name that is not held by whoever uses it. */
+export interface UnfinishedReservation {
   readonly kind: NameKind;
-  /** As in the name of its stream; of an e-mail address its index. */
+  /** As in the name of its stream; of an e-mail address and of an issuer's subject its index. */
   readonly name: string;
-  /** `reg_…` or `usr_…` */
-  readonly holder: string;
+  /** `reg_…` or `usr_…`; null: nobody holds it, and `usedBy` uses it. */
+  readonly holder: string | null;
+  /** null: nobody. */
+  readonly usedBy: string | null;
 }
 
 /**
  * Names that are taken, and whether their holders use them: a name is reserved before it is used, and released after. One
- * that stays unused is what a command left that died on the way. For nodes with workers; a gate has no use for it.
+ * that stays unused is what a command left that died on the way; one that is used and not held is what came after its name
+ * was given up, such as an append that a store kept back for a minute. For nodes with workers; a gate has no use for it.
  */
 export const reservationTable: Projection = {
   name: 'reservations',
-  version: 1,
+  version: 2,
   categories: [...NAME_KINDS, 'registry', 'user'],
-  // A row is there while somebody holds the name or uses it. `unused_since`: somebody holds it who does not use it.
+  // A row is there while somebody holds the name or uses it. `unfinished_since`: it is not held by whoever uses it.
   schema: `
     CREATE TABLE reservations (
-      kind TEXT NOT NULL, name TEXT NOT NULL, holder TEXT, used_by TEXT, unused_since TEXT, PRIMARY KEY (kind, name)
+      kind TEXT NOT NULL, name TEXT NOT NULL, holder TEXT, used_by TEXT, unfinished_since TEXT, PRIMARY KEY (kind, name)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX reservations_by_user ON reservations (used_by) WHERE used_by IS NOT NULL;`,
   indexes: `
-    CREATE INDEX IF NOT EXISTS reservations_unused ON reservations (unused_since) WHERE unused_since IS NOT NULL;`,
+    CREATE INDEX IF NOT EXISTS reservations_unfinished ON reservations (unfinished_since) WHERE unfinished_since IS NOT NULL;`,
   apply(database, event) {
     if (event.category === 'registry') applyOfRegistry(database, event.id, event as RegistryFact);
     else if (event.category === 'user') applyOfUser(database, event.id, event as unknown as UserFact);
@@ -40,13 +43,18 @@ export const reservationTable: Projection = {
   },
 };
 
-/** Names that were not used since before a time (RFC 3339), the oldest first. */
-export function unusedReservations(database: Database, before: string, limit: number): UnusedReservation[] {
-  const sql = `SELECT kind, name, holder FROM reservations WHERE unused_since < ? ORDER BY unused_since LIMIT ?`;
+/** Names that were held by another than their user, or by one of both alone, since before a time (RFC 3339), the oldest first. */
+export function unfinishedReservations(
+  database: Database,
+  before: string,
+  limit: number,
+): UnfinishedReservation[] {
+  const sql = `SELECT * FROM reservations WHERE unfinished_since < ? ORDER BY unfinished_since LIMIT ?`;
   return database.all(sql, [before, limit]).map((row) => ({
     kind: row['kind'] as NameKind,
     name: row['name'] as string,
-    holder: row['holder'] as string,
+    holder: row['holder'] as string | null,
+    usedBy: row['used_by'] as string | null,
   }));
 }
 
@@ -65,9 +73,11 @@ function applyOfRegistry(database: Database, id: string, { type, data }: Registr
 
 function applyOfUser(database: Database, id: string, { type, data }: UserFact): void {
   if (type === 'UserRegistered') write(database, 'email', data.emailIndex, { used_by: id }, data.at);
+  if (type === 'UserIdentityLinked') write(database, 'identity', data.subjectIndex, { used_by: id }, data.at);
   if (type !== 'UserErased') return;
-  const emails = database.all(`SELECT name FROM reservations WHERE kind = 'email' AND used_by = ?`, [id]);
-  for (const { name } of emails) write(database, 'email', name as string, { used_by: null }, data.at);
+  const used = database.all('SELECT kind, name FROM reservations WHERE used_by = ?', [id]);
+  for (const { kind, name } of used)
+    write(database, kind as NameKind, name as string, { used_by: null }, data.at);
 }
 
 /** Who holds the name from `at` on, or who uses it; null: nobody. */
@@ -84,7 +94,7 @@ function write(
     [kind, name, value],
   );
   database.run(
-    `UPDATE reservations SET unused_since = iif(holder IS NULL OR holder IS used_by, NULL, ?) WHERE kind = ? AND name = ?`,
+    `UPDATE reservations SET unfinished_since = iif(holder IS used_by, NULL, ?) WHERE kind = ? AND name = ?`,
     [at, kind, name],
   );
   database.run(

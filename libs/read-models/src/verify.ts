@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { Database } from '#libs/sqlite';
 import { readCheckpoint } from './checkpoint.js';
 import {
@@ -7,6 +7,8 @@ import {
   categoriesOf,
   createTables,
   emptyCheckpoint,
+  goOn,
+  isLeft,
   openMatching,
   removeModelFile,
   type ModelFile,
@@ -17,6 +19,10 @@ import { canonicalRows, hashTable, tablesOf, type CanonicalRow, type TableHash }
 
 /** Events applied in one turn of the event loop while a server works beside it: a few milliseconds. */
 const TURN_EVENTS = 128;
+
+/** A server that has a million rows left to change needs less. */
+const LEFT_WITHIN_MS = 60_000;
+const LOOK_AGAIN_MS = 250;
 
 export interface VerifiedTable extends TableHash {
   /** The hash of the same table replayed from the log. */
@@ -40,12 +46,13 @@ export interface Verification {
   readonly drift: readonly Drift[];
 }
 
-/** There is no file of this log and these projections to verify. */
+/** There is no file of this log and these projections to verify, or one that is not whole yet. */
 export class NothingToVerify extends Error {
-  constructor(file: string) {
-    super(
-      `${file} is missing, broken, or was built from another log or by other projections: it needs a rebuild`,
-    );
+  constructor(
+    file: string,
+    why = 'is missing, broken, or was built from another log or by other projections: it needs a rebuild',
+  ) {
+    super(`${file} ${why}`);
     this.name = 'NothingToVerify';
   }
 }
@@ -72,9 +79,7 @@ export async function verifyModels(
   if (!live) throw new NothingToVerify(source.file);
   let fresh: ModelFile | undefined;
   try {
-    live.database.exec('BEGIN');
-    // This first read is what the snapshot begins with.
-    const { position } = readCheckpoint(live.database)!;
+    const position = await snapshotOf(live, source);
     fresh = createFresh(source.file, source);
     const events = await replayUpTo(fresh, position, source);
     const aging = new Set(source.projections.flatMap((projection) => projection.aging ?? []));
@@ -91,6 +96,25 @@ export async function verifyModels(
     fresh?.database.close();
     live.database.close();
   }
+}
+
+/** Begins a snapshot in which nothing is left for later; the position it stands at. */
+async function snapshotOf(
+  live: ModelFile,
+  { file, projections, signal }: Parameters<typeof verifyModels>[0],
+): Promise<bigint | undefined> {
+  for (const deadline = performance.now() + LEFT_WITHIN_MS; performance.now() < deadline;) {
+    live.database.exec('BEGIN');
+    // This first read is what the snapshot begins with.
+    const { position } = readCheckpoint(live.database)!;
+    if (!isLeft(live, projections)) return position;
+    live.database.exec('ROLLBACK');
+    await pause(LOOK_AGAIN_MS, undefined, signal && { signal });
+  }
+  throw new NothingToVerify(
+    file,
+    'has rows that are yet to follow a change: start its server, or rebuild it',
+  );
 }
 
 /** Beside the file, on the disk that has room for it; removed while open, so that it goes with the process however it ends. */
@@ -122,6 +146,10 @@ async function replayUpTo(
     events += wanted.length;
     if (wanted.length > 0) meter.applied(wanted.length, wanted.at(-1)!.position);
     if (wanted.length < page.length) break;
+  }
+  while (goOn(fresh, projections)) {
+    await nextTurn();
+    signal?.throwIfAborted();
   }
   return events;
 }

@@ -79,8 +79,17 @@ export function reserveToUse(
   taken: Parameters<typeof reserve>[2] = 'host-taken',
 ): Decision<Reservation, ReservationFact> {
   const take = reserve(by, at, taken);
+  return (state) => take(isOld(state, by, at) ? FREE : state);
+}
+
+/** As `reserveToUse`, and quiet where another has the name: the state says who has it then. */
+export function reserveIfFree(by: string, at: string): Decision<Reservation, ReservationFact> {
   return (state) =>
-    take(state.by === by && age(state, at) >= RESERVATION_EXPIRES_AFTER_MS / 2 ? FREE : state);
+    state.by === undefined || isOld(state, by, at) ? [{ type: 'Reserved', data: { at, by } }] : [];
+}
+
+function isOld(state: Reservation, by: string, at: string): boolean {
+  return state.by === by && age(state, at) >= RESERVATION_EXPIRES_AFTER_MS / 2;
 }
 
 /** Frees a name that this holder has. */

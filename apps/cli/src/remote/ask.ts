@@ -9,11 +9,11 @@ export function isInteractive(): boolean {
 }
 
 /** What a person types, without the spaces around it. */
-export function ask(question: string): Promise<string> {
-  return typed(question, process.stderr);
+export async function ask(question: string): Promise<string> {
+  return (await typed(question, process.stderr)).trim();
 }
 
-/** The same, and it is not shown while it is typed. */
+/** What a person types, exactly: a password may begin or end with a space. It is not shown while it is typed. */
 export async function askSecret(question: string): Promise<string> {
   const nothing = new Writable({ write: (_chunk, _encoding, done) => done() });
   try {
@@ -24,10 +24,10 @@ export async function askSecret(question: string): Promise<string> {
   }
 }
 
-/** All that comes on standard input, without the spaces around it. */
+/** All that comes on standard input, but for the one line end with which files and `echo` end. */
 export async function fromStandardInput(what: string): Promise<string> {
   if (process.stdin.isTTY) process.stderr.write(`${what}, then Ctrl-D:\n`);
-  const given = (await text(process.stdin)).trim();
+  const given = (await text(process.stdin)).replace(/\r?\n$/, '');
   if (given === '') throw new UnusableInput(`Nothing came on standard input: ${what}.`);
   return given;
 }
@@ -56,7 +56,7 @@ function typed(
     prompt.once('SIGINT', () => prompt.close());
     prompt.once('close', () => reject(new CommandFailure('nothing was typed', EXIT.failed)));
     prompt.question(question, (answer) => {
-      resolve(answer.trim());
+      resolve(answer);
       prompt.close();
     });
     ready();

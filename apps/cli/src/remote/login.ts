@@ -70,13 +70,11 @@ async function chooseServer(
 async function sign(url: string, options: LoginOptions): Promise<{ token: string; isOurs: boolean }> {
   const { tokenStdin, passwordStdin, email } = options;
   if (tokenStdin) {
-    return {
-      token: checkedToken(await fromStandardInput('the access token'), 'Standard input'),
-      isOurs: false,
-    };
+    const token = (await fromStandardInput('the access token')).trim();
+    return { token: checkedToken(token, 'Standard input'), isOurs: false };
   }
   if (email === undefined) {
-    const token = await askSecret('Access token (nothing: sign in with a password): ');
+    const token = (await askSecret('Access token (nothing: sign in with a password): ')).trim();
     if (token !== '') return { token: checkedToken(token, 'That'), isOurs: false };
   }
   const address = email ?? (await ask('E-mail address: '));

@@ -19,13 +19,17 @@ let log: RecordedFact[];
 let applied: bigint;
 let hasLease: boolean;
 let role: Role | undefined;
+let canRead: boolean;
 let pagesUnderWay: number;
 let mostPages: number;
+/** Tells the node's memory what was applied. */
+let append: (facts: readonly RecordedFact[]) => void;
 let feed: ChangeFeed;
 
 beforeEach(() => {
-  [log, applied, hasLease, role, pagesUnderWay, mostPages] = [inLog(1, 3, 5), 5n, true, 'viewer', 0, 0];
-  const readModels = { get position() { return applied; }, checkpoint: 0n, whenApplied: () => undefined } as unknown as ReadModels; // prettier-ignore
+  [log, applied, hasLease, role, canRead] = [inLog(1, 3, 5), 5n, true, 'viewer', true];
+  [pagesUnderWay, mostPages] = [0, 0];
+  const readModels = { get position() { return applied; }, checkpoint: 0n, whenApplied: (listener: typeof append) => void (append = listener) } as unknown as ReadModels; // prettier-ignore
   const store = {
     async readAllAfter(after: bigint) {
       mostPages = Math.max(mostPages, ++pagesUnderWay);
@@ -33,6 +37,7 @@ beforeEach(() => {
       pagesUnderWay--;
       return log.filter(({ position }) => position > after);
     },
+    canReadFrom: () => Promise.resolve(canRead),
     eventAt: (at: bigint) => Promise.resolve(log.find(({ position }) => position === at)),
   } as unknown as EventLog;
   const standing = {
@@ -69,6 +74,17 @@ describe('the feed of a node that is behind the log', () => {
 });
 
 describe('the feed', () => {
+  it('begins between two events only where memory has both, when the store refuses to read from there', async () => {
+    canRead = false;
+    await expect(feed.start('2')).rejects.toMatchObject({
+      code: 'unknown-position',
+      detail: 'after is no position of an event.',
+    });
+    expect(await feed.start('0')).toBe(0n);
+    append(inLog(1, 3));
+    expect(await feed.start('2')).toBe(2n);
+  });
+
   it('shows nothing while the node may not decide', async () => {
     hasLease = false;
     await expect(read(0n)).rejects.toMatchObject({ code: 'unavailable' });

@@ -72,15 +72,15 @@ export class ChangeFeed implements OnModuleDestroy {
   }
 
   /**
-   * Where a feed begins: after this position, or now. Throws 400 `unknown-position` for one beyond the end of the log, of which
-   * this node may lack the last events: then it waits for them.
+   * Where a feed begins: after this position, or now. Throws 400 `unknown-position` for one that is no event's and that the log
+   * cannot be read from, and for one beyond its end, of which this node may lack the last events: then it waits for them.
    */
   async start(after: string | undefined): Promise<bigint> {
     if (after === undefined) return this.recent.head;
     const position = BigInt(after);
-    const isKnown = position <= (this.readModels.position ?? 0n);
-    if (isKnown || (position <= POSITION_MAX && (await this.log.eventAt(position)))) return position;
-    const detail = 'after is beyond the end of the log.';
+    const isApplied = position <= (this.readModels.position ?? 0n);
+    if (isApplied ? await this.canReadFrom(position) : await this.isInLog(position)) return position;
+    const detail = isApplied ? 'after is no position of an event.' : 'after is beyond the end of the log.';
     const errors = [{ parameter: 'after', code: 'unknown-position', detail }];
     throw new Problem('unknown-position', detail, { errors });
   }
@@ -105,6 +105,15 @@ export class ChangeFeed implements OnModuleDestroy {
   /** See RecentChanges. */
   addedSince(version: number, withinMs: number, signal: AbortSignal): Promise<void> {
     return this.recent.addedSince(version, withinMs, signal);
+  }
+
+  /** 0 is the beginning. What memory holds is not asked for. */
+  private async canReadFrom(position: bigint): Promise<boolean> {
+    return position === 0n || this.recent.after(position) !== undefined || this.log.canReadFrom(position);
+  }
+
+  private async isInLog(position: bigint): Promise<boolean> {
+    return position <= POSITION_MAX && (await this.log.eventAt(position)) !== undefined;
   }
 
   /**

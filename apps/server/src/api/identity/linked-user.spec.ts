@@ -1,4 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { EventLog } from '#libs/event-store';
+import { users } from '#libs/identity';
+import { Refusal, type Decision } from '#libs/kernel';
+import { identities, release, reserveIfFree, type Reservation, type ReservationFact } from '#libs/registries';
+import { faultsOf } from '../http/edge-app.js';
 import { OidcScene, PASSWORD, refused } from './testing/oidc-scene.js';
 import type { TestIssuer } from './testing/test-issuer.js';
 
@@ -11,6 +17,36 @@ beforeAll(async () => {
 }, 30_000);
 beforeEach(() => scene.reset());
 afterAll(() => scene?.close());
+
+/** What another sign-in or the worker does meanwhile. */
+async function change(index: string, decision: Decision<Reservation, ReservationFact>): Promise<void> {
+  const context = {
+    commandId: randomUUID(),
+    actor: { type: 'system', id: 'test' },
+    correlationId: 'test',
+  } as const;
+  await transact(identities, index, decision, context);
+}
+
+/** As EventLog.transact, whatever stands in its place. */
+const transact: EventLog['transact'] = (...call) =>
+  EventLog.prototype.transact.apply(scene.app.eventLog, call as never) as never;
+
+/** Runs `step` once, when a sign-in has taken the subject and is about to link its user. */
+function beforeLinking(step: (subjectIndex: string) => Promise<unknown>) {
+  let taken: string | undefined;
+  let isOver = false;
+  const spied = async (...call: Parameters<typeof transact>) => {
+    const [{ category }, id] = call;
+    if (category === users.category && taken !== undefined && !isOver) {
+      isOver = true;
+      await step(taken);
+    }
+    taken = category === identities.category ? id : undefined;
+    return transact(...call);
+  };
+  return jest.spyOn(scene.app.eventLog, 'transact').mockImplementation(spied);
+}
 
 describe('an identity', () => {
   it.each<[string, object]>([
@@ -59,6 +95,46 @@ describe('an identity', () => {
     const links = [...(await scene.typesOf(anna.id)), ...(await scene.typesOf(bert.id))];
     expect(links.filter((type) => type === 'UserIdentityLinked')).toHaveLength(1);
     expect(answers.some(({ status }) => status === 302)).toBe(true);
+  });
+
+  it('is linked by the next sign-in when a process ended after it was taken', async () => {
+    const { id, subject } = await scene.registered();
+    const ended = beforeLinking(() => Promise.reject(new Refusal('unavailable', 'the process ends')));
+    faultsOf(await scene.signInAs(subject), 503, 'unavailable');
+    ended.mockRestore();
+    expect(await scene.typesOf(id)).not.toContain('UserIdentityLinked');
+    expect(await scene.userOf(await scene.signInAs(subject))).toBe(id);
+  });
+
+  it('that was given up while its sign-in stood still is taken again, or else opens nothing for it', async () => {
+    const [anna, bert] = [await scene.registered(), await scene.registered()];
+    for (const [{ id, subject }, taker] of [
+      [anna, undefined],
+      [bert, anna.id],
+    ] as const) {
+      let index = '';
+      const still = beforeLinking(async (subjectIndex) => {
+        index = subjectIndex;
+        await change(index, release(id, '2026-01-01T00:00:00Z'));
+        if (taker) await change(index, reserveIfFree(taker, '2026-01-01T00:00:00Z'));
+      });
+      const answer = await scene.signInAs(subject);
+      still.mockRestore();
+      if (taker) refused(answer);
+      else expect(await scene.userOf(answer)).toBe(id);
+      expect((await scene.app.eventLog.read(identities, index)).state.by).toBe(taker ?? id);
+    }
+  });
+
+  it('of a linked user that nobody holds is held again with the next sign-in', async () => {
+    const { id, subject } = await scene.registered();
+    let index = '';
+    const linking = beforeLinking((subjectIndex) => Promise.resolve(void (index = subjectIndex)));
+    await scene.signInAs(subject);
+    linking.mockRestore();
+    await change(index, release(id, '2026-01-01T00:00:00Z'));
+    expect(await scene.userOf(await scene.signInAs(subject))).toBe(id);
+    expect((await scene.app.eventLog.read(identities, index)).state.by).toBe(id);
   });
 
   it('opens nothing for a disabled user, linked before or not, and all of it when the user is enabled again', async () => {

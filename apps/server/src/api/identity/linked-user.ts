@@ -3,7 +3,7 @@ import { EventLog, type CommandContext } from '#libs/event-store';
 import { EMAIL_PATTERN, linkIdentity, users, type UserState } from '#libs/identity';
 import { Refusal } from '#libs/kernel';
 import { now } from '#libs/platform';
-import { identities, release, type Reservation, type ReservationFact } from '#libs/registries';
+import { identities, release, reserveIfFree } from '#libs/registries';
 import { Widened } from '../http/widened.js';
 import type { IssuedIdentity } from './oidc-issuer.js';
 import { ReserveEmail } from './reserve-email.js';
@@ -40,7 +40,7 @@ export class LinkedUser {
     const holder = await this.holderOf(subjectIndex, context);
     const user = holder ?? (await this.byEmail(identity, context));
     if (typeof user !== 'string') return user;
-    return this.link(user, { issuer, subjectIndex }, context);
+    return this.link(user, { issuer, subjectIndex, isHeld: holder !== undefined }, context);
   }
 
   /** Who has the subject. An erased user's subjects are free again. */
@@ -63,21 +63,24 @@ export class LinkedUser {
     return (await this.reserveEmail.holderOf(index)) ?? { refused: 'no user has the e-mail address' };
   }
 
-  /** Takes the subject for the user first, so that it never opens two accounts; quiet when all of it was done before. */
+  /**
+   * Takes the subject for the user first, so that it never opens two accounts; quiet when all of it was done before. Looks
+   * again afterwards: while this process stood still, the subject may have been given up as abandoned, and gone to another.
+   */
   private async link(
     user: string,
-    { issuer, subjectIndex }: { issuer: string; subjectIndex: string },
+    { issuer, subjectIndex, isHeld }: { issuer: string; subjectIndex: string; isHeld: boolean },
     context: CommandContext,
   ): Promise<{ user: string } | { refused: Refused }> {
     const state = await this.stateOf(user);
     if (state.status !== 'active' && state.status !== 'invited')
       return { refused: 'the user cannot sign in' };
     const linked = Object.hasOwn(state.identities, issuer) ? state.identities[issuer] : undefined;
-    if (linked === subjectIndex) return { user };
-    if (linked !== undefined) return { refused: 'the user is linked to another subject of the issuer' };
+    if (linked === subjectIndex && isHeld) return { user };
+    const taken = { refused: 'the user is linked to another subject of the issuer' } as const;
+    if (linked !== undefined && linked !== subjectIndex) return taken;
     const own: CommandContext = { ...context, actor: { type: 'user', id: user } };
-    const taken = await this.log.create(identities, subjectIndex, take(user), own);
-    if (taken.state.by !== user) return { refused: 'the user is linked to another subject of the issuer' };
+    if (!(await this.take(subjectIndex, user, own))) return taken;
     try {
       const decision = linkIdentity({ at: now(), issuer, subjectIndex });
       const { position } = await this.log.transact(users, user, decision, own);
@@ -87,15 +90,16 @@ export class LinkedUser {
       await this.log.transact(identities, subjectIndex, release(user, now()), own);
       return { refused: 'the user cannot sign in' };
     }
-    return { user };
+    return (await this.take(subjectIndex, user, own)) ? { user } : taken;
+  }
+
+  /** Whether the user has the subject now. */
+  private async take(subjectIndex: string, user: string, context: CommandContext): Promise<boolean> {
+    const decision = reserveIfFree(user, now());
+    return (await this.log.transact(identities, subjectIndex, decision, context)).state.by === user;
   }
 
   private async stateOf(user: string): Promise<UserState> {
     return (await this.log.read(users, user)).state;
   }
-}
-
-/** Takes what is free; adds nothing otherwise. */
-function take(by: string): (state: Reservation) => readonly ReservationFact[] {
-  return (state) => (state.by === undefined ? [{ type: 'Reserved', data: { at: now(), by } }] : []);
 }

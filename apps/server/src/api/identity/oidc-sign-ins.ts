@@ -1,25 +1,28 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomNonce, randomPKCECodeVerifier, randomState } from 'openid-client';
-import { reachingRedis, Redis } from '#libs/redis';
-import { Installation } from '../../installation.js';
+import { derivedKey, SealBroken, SubjectKeys, unwrap, wrap } from '#libs/personal-data';
 import type { SignInSecrets } from './oidc-issuer.js';
 import { cookieValue, setCookie } from './session-cookie.js';
+import { SYSTEM } from './sign-in.js';
+import { INSTALLATION_SUBJECT } from './users.js';
 
 /** Time for a password, a second factor and a mail in between. */
 const HOLDS_SECONDS = 600;
 const COOKIE = 'dockreg_oidc';
-const BINDING_BYTES = 32;
-const BINDING = /^[\w-]{43}$/;
-const STATE = /^[\w-]{43}$/;
+const PURPOSE = 'OpenID Connect sign-ins under way';
+/** Browsers keep 4,096 bytes of a cookie, of which base64, name, iv and tag take their share. One sign-in takes 1,250 at most. */
+const TEXT_MAX = 2_900;
 
 /** A sign-in that was begun. */
 export interface BegunSignIn extends SignInSecrets {
-  /** As it was sent to the issuer, which wants it again. */
-  readonly redirectUri: string;
   /** Local path. */
   readonly returnTo: string;
+}
+
+interface SignInUnderWay extends BegunSignIn {
+  /** Milliseconds since 1970. */
+  readonly endsAt: number;
 }
 
 /** What the next sign-in has to prove. */
@@ -28,41 +31,63 @@ export function mintSignIn(): SignInSecrets {
 }
 
 /**
- * Sign-ins that wait for the browser to come back from the issuer. They stand in Redis under the hash of their state, each for
- * one use by the one browser that began it: a link with somebody else's code signs nobody in.
+ * Sign-ins that wait for the browser to come back from the issuer. They stand encrypted in a cookie of the browser that began
+ * them, so a link with somebody else's code signs nobody in, and strangers who begin sign-ins and never end them cost this
+ * server no memory. The cookie forgets one that has come back, and a code counts once at its issuer (RFC 6749, section 4.1.2).
  */
 @Injectable()
 export class OidcSignIns {
-  constructor(
-    private readonly redis: Redis,
-    private readonly installation: Installation,
-  ) {}
+  constructor(private readonly subjectKeys: SubjectKeys) {}
 
-  /** Ties a new sign-in to the browser, by a cookie that several sign-ins of it share. Throws RedisUnavailable. */
+  /** Adds a sign-in to those of the browser; the oldest ones go when the cookie is full. */
   async begin(request: FastifyRequest, reply: FastifyReply, begun: BegunSignIn): Promise<void> {
-    const known = cookieValue(request, COOKIE);
-    const binding =
-      known !== undefined && BINDING.test(known) ? known : randomBytes(BINDING_BYTES).toString('base64url');
-    const stored = JSON.stringify({ ...begun, browser: hashOf(binding) });
-    await reachingRedis(this.redis.set(this.keyOf(begun.state), stored, 'EX', HOLDS_SECONDS));
-    setCookie(request, reply, COOKIE, binding, HOLDS_SECONDS);
+    const endsAt = Date.now() + HOLDS_SECONDS * 1000;
+    await this.keep(request, reply, [{ ...begun, endsAt }, ...(await this.underWay(request))]);
   }
 
-  /** The sign-in of a state, which then is used up; undefined when there is none, or another browser began it. */
-  async end(request: FastifyRequest, state: unknown): Promise<BegunSignIn | undefined> {
-    if (typeof state !== 'string' || !STATE.test(state)) return undefined;
-    const stored = await reachingRedis(this.redis.getdel(this.keyOf(state)));
-    if (stored === null) return undefined;
-    const { browser, ...begun } = JSON.parse(stored) as BegunSignIn & { browser: string };
-    const binding = hashOf(cookieValue(request, COOKIE) ?? '');
-    return timingSafeEqual(Buffer.from(binding), Buffer.from(browser)) ? begun : undefined;
+  /** The sign-in of a state, which then is used up; undefined when this browser has none. */
+  async end(request: FastifyRequest, reply: FastifyReply, state: unknown): Promise<BegunSignIn | undefined> {
+    const underWay = await this.underWay(request);
+    const found = underWay.find((begun) => begun.state === state);
+    if (!found) return undefined;
+    const others = underWay.filter((begun) => begun !== found);
+    await this.keep(request, reply, others);
+    return found;
   }
 
-  private keyOf(state: string): string {
-    return this.installation.redisKey('oidc', hashOf(state));
+  /** Newest first. */
+  private async underWay(request: FastifyRequest): Promise<readonly SignInUnderWay[]> {
+    const sealed = cookieValue(request, COOKIE);
+    if (sealed === undefined) return [];
+    const text = opened(await this.key(), sealed);
+    if (text === undefined) return [];
+    return (JSON.parse(text) as SignInUnderWay[]).filter(({ endsAt }) => Date.now() < endsAt);
+  }
+
+  private async keep(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    signIns: readonly SignInUnderWay[],
+  ): Promise<void> {
+    if (signIns.length === 0) return setCookie(request, reply, COOKIE, '', 0);
+    const text = JSON.stringify(signIns);
+    if (text.length > TEXT_MAX) return this.keep(request, reply, signIns.slice(0, -1));
+    const sealed = Buffer.from(wrap(await this.key(), Buffer.from(text), PURPOSE), 'base64');
+    setCookie(request, reply, COOKIE, sealed.toString('base64url'), HOLDS_SECONDS);
+  }
+
+  /** The same on every node. */
+  private async key(): Promise<Buffer> {
+    return derivedKey(await this.subjectKeys.keyOf(INSTALLATION_SUBJECT, SYSTEM), PURPOSE);
   }
 }
 
-function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
+/** undefined for what this installation has not sealed. */
+function opened(key: Buffer, sealed: string): string | undefined {
+  try {
+    return unwrap(key, sealed, PURPOSE).toString();
+  } catch (error) {
+    if (error instanceof SealBroken) return undefined;
+    throw error;
+  }
 }

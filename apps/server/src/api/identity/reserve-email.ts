@@ -3,7 +3,7 @@ import { EventLog, type CommandContext } from '#libs/event-store';
 import { users } from '#libs/identity';
 import { Refusal } from '#libs/kernel';
 import { now } from '#libs/platform';
-import { emails, release, releaseAbandoned, reserve } from '#libs/registries';
+import { emails, release, releaseAbandoned, reserveToUse } from '#libs/registries';
 
 /**
  * Keeps e-mail addresses unique, each by the stream of its index: an address is taken before the user's own event, and freed
@@ -16,7 +16,7 @@ export class ReserveEmail {
 
   /** Throws Refusal `email-taken`. */
   async take(index: string, user: string, context: CommandContext): Promise<void> {
-    const decision = reserve(user, now(), 'email-taken');
+    const decision = reserveToUse(user, now(), 'email-taken');
     try {
       await this.log.create(emails, index, decision, context);
     } catch (error) {

@@ -156,6 +156,16 @@ describe('what comes back from the issuer', () => {
     refused(await browser.come(next));
   });
 
+  it('counts once for a browser that brings back an earlier cookie too: the issuer has used up the code', async () => {
+    const browser = scene.browser();
+    const { subject, id } = await scene.registered();
+    const callback = await browser.toCallback(subject);
+    const { cookie } = browser;
+    expect(await scene.userOf(await browser.come(callback))).toBe(id);
+    expect(browser.cookie).toBe('dockreg_oidc=');
+    refused(await Object.assign(browser, { cookie }).come(callback));
+  });
+
   it.each([
     ['from another issuer', 'iss', 'https://evil.example'],
     ['with a made-up code', 'code', 'made-up'],
@@ -229,6 +239,12 @@ describe('an issuer that is away', () => {
 });
 
 describe('a server', () => {
+  it('keeps nothing of who begins and does not come back, and needs no Redis for it', async () => {
+    const before = await app.redis.dbsize();
+    for (let count = 0; count < 50; count++) expect((await app.call('GET', START)).status).toBe(302);
+    expect(await app.redis.dbsize()).toBe(before);
+  });
+
   it('without an issuer answers 404 on both addresses, with a text that says so', async () => {
     const plain = await IdentityApp.start({ BOOTSTRAP_ADMIN_PASSWORD: PASSWORD });
     for (const path of [START, `${CALLBACK}?code=a&state=b`]) {

@@ -49,10 +49,8 @@ export class OidcSignIn {
   ) {}
 
   /** Throws 401 `sign-in-failed` for every cause, and 503 while the issuer or this node cannot say. */
-  async prove(begun: BegunSignIn | undefined, query: string, request: FastifyRequest) {
+  async prove(begun: BegunSignIn | undefined, callback: URL, request: FastifyRequest) {
     if (!begun) throw this.failed(request, 'no such sign-in was begun in this browser, or it is over');
-    const callback = new URL(begun.redirectUri);
-    callback.search = query;
     const identity = await this.identify(callback, begun, request);
     const found = await this.linkedUser.of(identity, contextOf(request));
     if ('refused' in found) throw this.failed(request, found.refused);
@@ -112,10 +110,9 @@ export class SignInOidcRoute {
   ): Promise<string | undefined> {
     return forBrowser(request, reply, this.log, async () => {
       this.issuer.configured();
-      const redirectUri = this.redirectUri(request);
       const secrets = mintSignIn();
-      const location = await this.issuer.authorizationUrl(redirectUri, secrets);
-      await this.signIns.begin(request, reply, { ...secrets, redirectUri, returnTo });
+      const location = await this.issuer.authorizationUrl(this.redirectUri(request), secrets);
+      await this.signIns.begin(request, reply, { ...secrets, returnTo });
       return location;
     });
   }
@@ -139,9 +136,10 @@ export class SignInOidcRoute {
   ): Promise<string | undefined> {
     return forBrowser(request, reply, this.log, async () => {
       this.issuer.configured();
-      const begun = await this.signIns.end(request, state);
-      const query = /\?.*$/s.exec(request.url)?.[0] ?? '';
-      const { user, credential } = await this.signIn.prove(begun, query, request);
+      const callback = new URL(this.redirectUri(request));
+      callback.search = /\?.*$/s.exec(request.url)?.[0] ?? '';
+      const begun = await this.signIns.end(request, reply, state);
+      const { user, credential } = await this.signIn.prove(begun, callback, request);
       const origin = originOf(request);
       setSessionCookie(request, reply, await this.sessions.open(user, credential, origin));
       void this.record.record(user, request.id, origin.network ?? undefined);
@@ -149,7 +147,7 @@ export class SignInOidcRoute {
     });
   }
 
-  /** Where the issuer sends the browser back. Whoever calls chooses the Host header, so it counts on this very machine only. */
+  /** Where the issuer sends the browser back; it wants the same again with the code. Whoever calls chooses the Host header, so it counts on this very machine only. */
   private redirectUri(request: FastifyRequest): string {
     const { publicUrl } = this.settings;
     if (publicUrl !== undefined) return `${publicUrl}${CALLBACK}`;

@@ -85,7 +85,7 @@ export class SignIn {
 }
 
 /** Who asks for the key of the e-mail index, which is there since the start. */
-const SYSTEM = {
+export const SYSTEM = {
   commandId: mintUuid(),
   actor: { type: 'system', id: 'sign-in' } as const,
   correlationId: 'sign-in',

@@ -184,6 +184,7 @@ export class IdentityApp {
         { provide: Redis, useValue: this.redis },
         { provide: IdentityModel, useValue: this.feed.model },
         { provide: Users, useValue: this.users },
+        { provide: SubjectKeys, useValue: this.subjectKeys },
         { provide: LOG, useValue: { warn: this.keep } },
         { provide: Membership, useValue: this.membership() },
         { provide: APP_GUARD, useClass: CallerGuard },

@@ -95,6 +95,7 @@ export class OidcScene {
 /** One person's browser, as far as this server sees it. */
 export class Browser {
   readonly atIssuer = new IssuerBrowser();
+  /** What is kept of sign-ins under way. */
   cookie = '';
 
   constructor(private readonly scene: OidcScene) {}
@@ -105,7 +106,6 @@ export class Browser {
     const query = returnTo === undefined ? '' : `?returnTo=${encodeURIComponent(returnTo)}`;
     const begun = await this.ask(START + query);
     expect(begun.status).toBe(302);
-    this.cookie = cookieOf(begun, 'dockreg_oidc');
     return this.atIssuer.follow(begun.headers.location!);
   }
 
@@ -113,6 +113,8 @@ export class Browser {
   private async ask(path: string): Promise<Answer> {
     const answer = await this.scene.app.call('GET', path, { cookie: this.cookie });
     requireDocumented({ method: 'GET', path }, answer);
+    if ((answer.headers['set-cookie'] ?? []).some((cookie) => cookie.startsWith('dockreg_oidc=')))
+      this.cookie = cookieOf(answer, 'dockreg_oidc');
     return answer;
   }
 
