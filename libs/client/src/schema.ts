@@ -2688,6 +2688,8 @@ export interface components {
              */
             dueAt: string;
             target: components["schemas"]["RotationTargetView"];
+            /** @description Whether the key is suspended: nothing is tried until it is resumed. */
+            suspended: boolean;
             /** @description Attempts that failed since the last rotation. */
             failures: number;
             lastFailure: components["schemas"]["RotationFailureView"] | null;
@@ -2757,6 +2759,8 @@ export interface components {
              */
             dueAt: string;
             target: components["schemas"]["RotationTargetView"];
+            /** @description Whether the key is suspended: nothing is tried until it is resumed. */
+            suspended: boolean;
             /** @description Attempts that failed since the last rotation. */
             failures: number;
             lastFailure: components["schemas"]["RotationFailureView"] | null;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { deliveries, nextAttempt, recordAttempt, requestDelivery, type DeliveryFact } from './deliveries.js';
-import { DEFAULT_EVENTS, EVENT_NAMES, eventOf, TEST_EVENT } from './events.js';
+import { DEFAULT_EVENTS, EVENT_NAMES, eventOf, subscriptionOf, TEST_EVENT } from './events.js';
 import { messageOf, type Told } from './messages.js';
 
 const OF = { registry: 'reg_0000000000000001', channel: 'chn_0000000000000001' };
@@ -104,6 +104,15 @@ describe('what a message says', () => {
     expect(summary).toBe('2 alerts that could wait in registry My app (myapp)');
     expect(advice).toBe(`They are: ${data.list}.`);
     expect(payload).toMatchObject({ type: 'alert.digest', data });
+  });
+
+  it('a schedule that lapsed: why, to whoever is told of failed rotations', () => {
+    const { summary, advice } = messageOf(
+      told('key.rotation-lapsed', { data: { error: 'the target answered 503' } }),
+    );
+    expect(summary).toContain('expired before it could be rotated automatically: the target answered 503');
+    expect(advice).toContain('schedule ended');
+    expect(subscriptionOf('key.rotation-lapsed')).toBe('key.rotation-failed');
   });
 
   it('a reminder names the command that rotates the key', () =>

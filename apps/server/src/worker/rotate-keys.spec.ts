@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { resumeKey, revokeKey, suspendKey, unscheduleRotation } from '#libs/keys';
+import { changeKey, expireKey, resumeKey, revokeKey, suspendKey, unscheduleRotation } from '#libs/keys';
 import { now } from '#libs/platform';
-import { dueRotations } from '#libs/read-models';
+import { dueRotations, endedSchedules } from '#libs/read-models';
 import { changePlan, registries, type Plan } from '#libs/registries';
 import { RotationScene } from '../../../../test/support/rotation-scene.js';
 import { REGISTRY, type WorkerFixture } from '../../../../test/support/worker-fixture.js';
@@ -149,6 +149,23 @@ describe('a rotation', () => {
     expect(await fixture.typesOf(id)).toEqual(ROTATED);
   });
 
+  it('that is cut off again and again is said to have failed, and tried later', async () => {
+    const id = await scheduled(-1);
+    for (let cutOff = 0; cutOff < 10; cutOff++) {
+      let lost = '';
+      deliveries = [(secret) => ((lost = secret.id), Promise.reject(new Error('the worker is gone')))];
+      await expect(rotate(id)).rejects.toThrow('the worker is gone');
+      await discard(lost);
+    }
+    await rotate(id);
+    const { schedule } = await stateOf(id);
+    expect(schedule).toMatchObject({
+      failures: 1,
+      lastFailure: { error: expect.stringContaining('cut off') },
+    });
+    expect(Date.parse(schedule!.dueAt)).toBeGreaterThan(Date.now());
+  });
+
   it('that another worker has overtaken leaves no secret at the target that does not work', async () => {
     const id = await scheduled(-1);
     const { begun, end } = held();
@@ -237,6 +254,30 @@ describe('a schedule whose key has ended', () => {
     await worker('ended').reconcile();
     expect((await fixture.typesOf(id)).at(-1)).toBe('KeyRotationUnscheduled');
     expect(await scene.subjectKeys.open(target)).toBeUndefined();
+  });
+
+  it('says so when the key expired before a rotation went well, suspended or not', async () => {
+    const ended = async (suspended: boolean) => {
+      const id = await scheduled(3_600_000);
+      if (suspended) await fixture.decide(id, suspendKey({ registry: REGISTRY, at: now() }));
+      await fixture.decide(
+        id,
+        changeKey({ registry: REGISTRY, at: now(), changes: { expiresAt: fixture.ago(-5_000) } }),
+      );
+      await fixture.decide(id, expireKey(fixture.ago(-5_000)));
+      return id;
+    };
+    const ids = [await ended(false), await ended(true)];
+    await worker('lapsed').reconcile();
+    await fixture.happened('KeyRotationLapsed', ids);
+    for (const id of ids) {
+      expect((await fixture.log.readStream(`key-${id}`)).at(-1)).toMatchObject({
+        type: 'KeyRotationLapsed',
+        data: { kind: 'webhook', error: null, recipients: ['usr_a'] },
+      });
+    }
+    const left = endedSchedules(fixture.readModels.database, 100).map((each) => each.id);
+    for (const id of ids) expect(left).not.toContain(id);
   });
 
   it('goes on with a key that it was handed to', async () => {
