@@ -221,6 +221,12 @@ describe('the handover of a key', () => {
     const old = await server.api.generateKey();
     const handover = () => server.api.get<object>(`${KEYS}/${old.id}/handover`);
     expect(await handover()).toMatchObject({ key: old.id, successor: null, safeToRetire: false });
+    const ended = await server.api.generateKey();
+    await server.api.revoke(ended.id);
+    expect(await server.api.get(`${KEYS}/${ended.id}/handover`)).toMatchObject({
+      safeToRetire: false,
+      verdict: 'The key is revoked, and has no successor: there is nothing to hand over.',
+    });
     const successor = await rotate(old.id);
     expect(await handover()).toEqual({
       key: old.id,
@@ -236,6 +242,19 @@ describe('the handover of a key', () => {
       safeToRetire: false,
       verdict: expect.stringContaining('revoked'),
     });
+  });
+});
+
+describe('a grace that is longer than what is left of the old key', () => {
+  it('is answered with the moment from which the key is refused', async () => {
+    const old = await server.api.generateKey({ expiresIn: 'PT1H' });
+    const headers = { 'idempotency-key': 'longer-than-the-key' };
+    const successor = bodyOf<Rotated>(await send(old.id, '/rotate', {}, headers), 201);
+    const { expiresAt } = await shown(old.id);
+    expect(successor.predecessor).toEqual({ id: old.id, graceEndsAt: expiresAt });
+    const again = bodyOf<Rotated>(await send(old.id, '/rotate', {}, headers), 200);
+    expect(again.predecessor).toEqual(successor.predecessor);
+    expect(await server.api.get(`${KEYS}/${old.id}/handover`)).toMatchObject({ graceEndsAt: expiresAt });
   });
 });
 

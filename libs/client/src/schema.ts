@@ -2554,7 +2554,7 @@ export interface components {
             id: string;
             /**
              * Format: date-time
-             * @description From when on the old key is refused.
+             * @description From when on the old key is refused: the end of its grace, or its expiry where that is sooner.
              */
             graceEndsAt: string;
         };
@@ -2627,7 +2627,10 @@ export interface components {
             key: string;
             /** @description Id of its successor; null: it has none. */
             successor: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description From when on the old key is refused: the end of its grace, or its expiry where that is sooner.
+             */
             graceEndsAt: string | null;
             /** @description Whether revoking the old key now takes nothing away from anybody. */
             safeToRetire: boolean;
