@@ -85,6 +85,7 @@ const BEFORE: Readonly<Record<string, readonly string[]>> = {
   ReminderSnoozed: ['KeyGenerated'],
   KeyRotationScheduled: ['KeyGenerated'],
   KeyRotationUnscheduled: ['KeyGenerated', 'KeyRotationScheduled'],
+  KeyRotationLapsed: ['KeyGenerated', 'KeyRotationScheduled'],
   RotationDelivered: ['KeyGenerated', 'KeyRotationScheduled'],
   RotationFailed: ['KeyGenerated', 'KeyRotationScheduled'],
   UserInvited: ['UserRegistered'],

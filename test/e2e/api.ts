@@ -90,6 +90,10 @@ export class Api {
     return this.all(`/v1/registries/${registry}/keys/${id}/events`);
   }
 
+  async typesOf(id: string): Promise<string[]> {
+    return (await this.events(id)).map(({ type }) => type);
+  }
+
   /** The position of the newest event in the server's tables, of whatever kind but leases. */
   async position(): Promise<string> {
     return (await this.get<{ checkpoint: string }>('/v1/status')).checkpoint;

@@ -122,7 +122,7 @@ const fact = (id: string, type: string): Promise<KeyEvent> =>
   eventually(`${type} of ${id}`, FOUND_WITHIN_MS, async () =>
     (await server.api.events(id)).find((event) => event.type === type),
   );
-const typesOf = async (id: string) => (await server.api.events(id)).map(({ type }) => type);
+const typesOf = (id: string) => server.api.typesOf(id);
 const works = async (key: string) => (await server.api.v2(key)).status === 200;
 
 describe('a key with a schedule', () => {
@@ -283,6 +283,7 @@ describe('a schedule', () => {
     ['a path that climbs', { every: 'P30D', target: { kind: 'file', path: '../key' } }, 400, 'invalid-request'],
     ['a hidden file', { every: 'P30D', target: { kind: 'file', path: 'a/.ssh' } }, 400, 'invalid-request'],
     ['a URL with a password', { every: 'P30D', target: { kind: 'webhook', url: 'https://a:b@example.com/' } }, 400, 'invalid-request'],
+    ['a token with a line end', { every: 'P30D', target: { ...vaultTarget, token: 'hvs.x\n' } }, 400, 'invalid-request'],
     ['an unknown field', { every: 'P30D', target: { ...vaultTarget, name: 'x' } }, 400, 'unknown-field'],
   ])('with %s is refused', async (_, body, status, code) => {
     const key = await server.api.generateKey({ expiresIn: 'P90D' });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { bodyOf, type GeneratedKey } from './api.js';
 import { basic, exchange, type Answer } from './http-exchange.js';
 import { KeyCallers } from './key-callers.js';
+import { expectRefused } from './refusals.js';
 import { Installation, type ServerProcess } from './server-process.js';
 
 const KEYS = '/v1/registries/myapp/keys';
@@ -29,7 +30,6 @@ const change = async (id: string, changes: object) => bodyOf<Key>(await send(id,
 const suspend = async (id: string) => bodyOf<Key>(await send(id, 'POST', '/suspend'), 200);
 const resume = async (id: string) => bodyOf<Key>(await send(id, 'POST', '/resume'), 200);
 const shown = (id: string) => server.api.get<Key>(`${KEYS}/${id}`);
-const typesOf = async (id: string) => (await server.api.events(id)).map(({ type }) => type);
 
 /** How the gate answers: no registry stands behind it, so what a key may do is a 404. */
 const MAY = 404;
@@ -42,13 +42,6 @@ const push = async (key: GeneratedKey, repository = 'team/api') =>
   (await ask(key, 'POST', `/v2/${repository}/blobs/uploads/`)).status;
 const pull = async (key: GeneratedKey, repository = 'team/api') =>
   (await ask(key, 'GET', `/v2/${repository}/manifests/latest`)).status;
-
-function expectRefused(answer: Answer, status: number, code: string): void {
-  expect({ status: answer.status, body: JSON.parse(answer.text) as unknown }).toMatchObject({
-    status,
-    body: { status, code, type: `/problems/${code}` },
-  });
-}
 
 describe('a key whose rights change', () => {
   it('has the permission that was answered last, at the next request', async () => {
@@ -136,7 +129,7 @@ describe('a change of a key', () => {
     });
     expect(bodyOf(await send(key.id, 'PATCH', '', changes), 200)).toEqual(JSON.parse(answer.text));
     expect(bodyOf(await send(key.id, 'PATCH', '', {}), 200)).toEqual(JSON.parse(answer.text));
-    expect(await typesOf(key.id)).toEqual(['KeyGenerated', 'KeyChanged']);
+    expect(await server.api.typesOf(key.id)).toEqual(['KeyGenerated', 'KeyChanged']);
   });
 
   it.each<[string, unknown, number, string, string?]>([
@@ -169,7 +162,7 @@ describe('a change of a key', () => {
     const answer = await send(id, 'PATCH', '', body);
     expectRefused(answer, status, code);
     expect(JSON.parse(answer.text)).toMatchObject({ errors: [{ pointer }] });
-    expect(await typesOf(id)).toEqual(['KeyGenerated']);
+    expect(await server.api.typesOf(id)).toEqual(['KeyGenerated']);
   });
 
   it('takes a hundred networks', async () => {
@@ -208,7 +201,12 @@ describe('a suspended key', () => {
     expect(await resume(key.id)).toEqual({ ...without(key), name: 'changed' });
     expect((await server.api.v2(key.key)).status).toBe(200);
     expect((await resume(key.id)).status).toBe('active');
-    expect(await typesOf(key.id)).toEqual(['KeyGenerated', 'KeySuspended', 'KeyChanged', 'KeyResumed']);
+    expect(await server.api.typesOf(key.id)).toEqual([
+      'KeyGenerated',
+      'KeySuspended',
+      'KeyChanged',
+      'KeyResumed',
+    ]);
   });
 
   it('takes no body, and ends when it is revoked', async () => {
@@ -217,7 +215,7 @@ describe('a suspended key', () => {
       expectRefused(await send(key.id, 'POST', path, { reason: 'x' }), 400, 'unknown-field');
     await suspend(key.id);
     await server.api.revoke(key.id);
-    expect(await typesOf(key.id)).toEqual([
+    expect(await server.api.typesOf(key.id)).toEqual([
       'KeyGenerated', 'KeySuspended', 'KeyRevoked', 'KeyRevocationProven',
     ]); // prettier-ignore
     expect(await shown(key.id)).toMatchObject({ status: 'revoked' });
@@ -236,10 +234,10 @@ describe('a key that has ended, or is none', () => {
   it('is neither changed nor suspended nor resumed', async () => {
     const { id } = await server.api.generateKey();
     await server.api.revoke(id);
-    const history = await typesOf(id);
+    const history = await server.api.typesOf(id);
     for (const call of calls) expectRefused(await send(id, ...call), 409, 'key-revoked');
     expect(await shown(id)).toMatchObject({ status: 'revoked', name: 'test' });
-    expect(await typesOf(id)).toEqual(history);
+    expect(await server.api.typesOf(id)).toEqual(history);
   });
 
   it('looks the same whether it is of another registry or nowhere', async () => {

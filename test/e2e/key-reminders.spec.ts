@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { bodyOf } from './api.js';
-import type { Answer } from './http-exchange.js';
+import { expectRefused } from './refusals.js';
 import { eventually, Installation, type ServerProcess } from './server-process.js';
 
 const KEYS = '/v1/registries/myapp/keys';
@@ -16,10 +16,6 @@ const snooze = (id: string, body: object) => server.api.call(`${KEYS}/${id}/snoo
 const shown = (id: string) => server.api.get<object>(`${KEYS}/${id}`);
 const remindersOf = async (id: string) =>
   (await server.api.events(id)).filter(({ type }) => type === 'KeyExpiryReminded');
-
-function expectRefused({ status, text }: Answer, expected: number, code: string): void {
-  expect({ status, body: JSON.parse(text) as unknown }).toMatchObject({ status: expected, body: { code } });
-}
 
 describe('a reminder', () => {
   it('is recorded once at its step, for the creator and the owners, and changes nothing of the key', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { bodyOf, type GeneratedKey } from './api.js';
-import type { Answer } from './http-exchange.js';
+import { expectRefused } from './refusals.js';
 import { eventually, Installation, type ServerProcess } from './server-process.js';
 
 const KEYS = '/v1/registries/myapp/keys';
@@ -35,16 +35,11 @@ const send = (id: string, path: string, body?: object, headers?: object) =>
   });
 const rotate = async (id: string, body: object = {}) => bodyOf<Rotated>(await send(id, '/rotate', body), 201);
 const shown = (id: string) => server.api.get<Rotated>(`${KEYS}/${id}`);
-const typesOf = async (id: string) => (await server.api.events(id)).map(({ type }) => type);
 const accepted = async (...keys: GeneratedKey[]) => {
   const statuses: number[] = [];
   for (const { key } of keys) statuses.push((await server.api.v2(key)).status);
   return statuses;
 };
-
-function expectRefused({ status, text }: Answer, expected: number, code: string): void {
-  expect({ status, body: JSON.parse(text) as unknown }).toMatchObject({ status: expected, body: { code } });
-}
 
 describe('a key that is rotated', () => {
   const traits = {
@@ -72,7 +67,7 @@ describe('a key that is rotated', () => {
       graceEndsAt: successor.predecessor.graceEndsAt,
     });
     expect((await server.api.list()).find(({ id }) => id === old.id)).toMatchObject({ status: 'rotating' });
-    expect(await typesOf(old.id)).toEqual(['KeyGenerated', 'KeyRotated']);
+    expect(await server.api.typesOf(old.id)).toEqual(['KeyGenerated', 'KeyRotated']);
     expect(await server.api.events(successor.id)).toMatchObject([{ data: { rotates: old.id } }]);
   });
 
@@ -102,7 +97,7 @@ describe('a key that is rotated', () => {
       const old = await server.api.generateKey({ name: `round ${round}` });
       const successor = await rotate(old.id, { gracePeriod: 'PT0S' });
       expect(await accepted(old, successor)).toEqual([401, 200]);
-      expect(await typesOf(old.id)).toEqual([
+      expect(await server.api.typesOf(old.id)).toEqual([
         'KeyGenerated',
         'KeyRotated',
         'KeyRevoked',
@@ -127,8 +122,8 @@ describe('a key that is rotated', () => {
     expect(await shown(old.id)).toMatchObject({ graceEndsAt: successor.predecessor.graceEndsAt });
     while (Date.now() < Date.parse(successor.predecessor.graceEndsAt)) await server.api.v2(successor.key);
     expect(await accepted(old, successor)).toEqual([401, 200]);
-    await eventually('the proof', 10_000, async () => (await typesOf(old.id)).length === 4);
-    expect(await typesOf(old.id)).toEqual([
+    await eventually('the proof', 10_000, async () => (await server.api.typesOf(old.id)).length === 4);
+    expect(await server.api.typesOf(old.id)).toEqual([
       'KeyGenerated',
       'KeyRotated',
       'KeyRevoked',
@@ -221,6 +216,12 @@ describe('the handover of a key', () => {
     const old = await server.api.generateKey();
     const handover = () => server.api.get<object>(`${KEYS}/${old.id}/handover`);
     expect(await handover()).toMatchObject({ key: old.id, successor: null, safeToRetire: false });
+    const ended = await server.api.generateKey();
+    await server.api.revoke(ended.id);
+    expect(await server.api.get(`${KEYS}/${ended.id}/handover`)).toMatchObject({
+      safeToRetire: false,
+      verdict: 'The key is revoked, and has no successor: there is nothing to hand over.',
+    });
     const successor = await rotate(old.id);
     expect(await handover()).toEqual({
       key: old.id,
@@ -236,6 +237,19 @@ describe('the handover of a key', () => {
       safeToRetire: false,
       verdict: expect.stringContaining('revoked'),
     });
+  });
+});
+
+describe('a grace that is longer than what is left of the old key', () => {
+  it('is answered with the moment from which the key is refused', async () => {
+    const old = await server.api.generateKey({ expiresIn: 'PT1H' });
+    const headers = { 'idempotency-key': 'longer-than-the-key' };
+    const successor = bodyOf<Rotated>(await send(old.id, '/rotate', {}, headers), 201);
+    const { expiresAt } = await shown(old.id);
+    expect(successor.predecessor).toEqual({ id: old.id, graceEndsAt: expiresAt });
+    const again = bodyOf<Rotated>(await send(old.id, '/rotate', {}, headers), 200);
+    expect(again.predecessor).toEqual(successor.predecessor);
+    expect(await server.api.get(`${KEYS}/${old.id}/handover`)).toMatchObject({ graceEndsAt: expiresAt });
   });
 });
 

@@ -53,7 +53,7 @@ describe('revocation', () => {
     expect(await server.api.revoke(id)).toEqual(first);
     const removed = await server.api.call(`/v1/registries/myapp/keys/${id}`, { method: 'DELETE' });
     expect(JSON.parse(removed.text)).toEqual(first);
-    const types = (await server.api.events(id)).map(({ type }) => type);
+    const types = await server.api.typesOf(id);
     expect(types).toEqual(['KeyGenerated', 'KeyRevoked', 'KeyRevocationProven']);
   });
 

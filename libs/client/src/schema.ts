@@ -2556,7 +2556,7 @@ export interface components {
             id: string;
             /**
              * Format: date-time
-             * @description From when on the old key is refused.
+             * @description From when on the old key is refused: the end of its grace, or its expiry where that is sooner.
              */
             graceEndsAt: string;
         };
@@ -2629,7 +2629,10 @@ export interface components {
             key: string;
             /** @description Id of its successor; null: it has none. */
             successor: string | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description From when on the old key is refused: the end of its grace, or its expiry where that is sooner.
+             */
             graceEndsAt: string | null;
             /** @description Whether revoking the old key now takes nothing away from anybody. */
             safeToRetire: boolean;
@@ -2690,6 +2693,8 @@ export interface components {
              */
             dueAt: string;
             target: components["schemas"]["RotationTargetView"];
+            /** @description Whether the key is suspended: nothing is tried until it is resumed. */
+            suspended: boolean;
             /** @description Attempts that failed since the last rotation. */
             failures: number;
             lastFailure: components["schemas"]["RotationFailureView"] | null;
@@ -2759,6 +2764,8 @@ export interface components {
              */
             dueAt: string;
             target: components["schemas"]["RotationTargetView"];
+            /** @description Whether the key is suspended: nothing is tried until it is resumed. */
+            suspended: boolean;
             /** @description Attempts that failed since the last rotation. */
             failures: number;
             lastFailure: components["schemas"]["RotationFailureView"] | null;

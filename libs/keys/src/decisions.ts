@@ -11,6 +11,7 @@ import {
   type Revocation,
 } from './key.js';
 import { endedBy } from './lifetimes.js';
+import { dueBeforeEnd } from './rotation-schedule.js';
 
 /** A key that expires sooner than this after it is generated or changed is a mistake: no pipeline could use it. */
 export const LIFETIME_MIN_MS = 1_000;
@@ -41,18 +42,33 @@ export function generateKey(data: NewKey): Decision<KeyState, KeyFact> {
 
 /**
  * Other traits; those that are not named stay. Records what is different, and adds nothing when nothing is. Refuses a key
- * that has ended, by the clock too, so that no expired key comes back; and an expiry that is not in the future.
+ * that has ended, by the clock too, so that no expired key comes back; and an expiry that is not in the future. Where the next
+ * rotation of its schedule would be too late for the new expiry it becomes earlier, so that the schedule does not end with the key.
  */
 export function changeKey(
   command: OnKey & { readonly changes: Partial<KeyTraits> },
 ): Decision<KeyState, KeyFact> {
   const { registry, at } = command;
   return (state) => {
-    const changes = differences(living(state, command), command.changes);
+    const key = living(state, command);
+    const changes = differences(key, command.changes);
     if (Object.keys(changes).length === 0) return [];
     refusePast(changes.expiresAt ?? null, at);
-    return [{ type: 'KeyChanged', data: { at, registry, changes } }];
+    const changed: KeyFact = { type: 'KeyChanged', data: { at, registry, changes } };
+    return changes.expiresAt === undefined
+      ? [changed]
+      : [changed, ...rescheduled({ ...key, ...changes }, command)];
   };
+}
+
+/** `key` as it is with its new expiry. */
+function rescheduled({ schedule, expiresAt }: ExistingKey, { registry, at }: OnKey): KeyFact[] {
+  if (schedule === null) return [];
+  const { schedule: id, every, gracePeriod, kind, target } = schedule;
+  const dueAt = dueBeforeEnd(schedule.dueAt, { from: at, expiresAt, gracePeriod });
+  if (dueAt === schedule.dueAt) return [];
+  const data = { at, registry, schedule: id, every, gracePeriod, kind, target, dueAt };
+  return [{ type: 'KeyRotationScheduled', data }];
 }
 
 /** Refused from now on, until it is resumed. Suspending twice adds nothing; a key that has ended is refused. */

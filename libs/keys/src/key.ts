@@ -219,6 +219,7 @@ export const keys: StreamKind<KeyState, KeyFact> = {
         return { ...state, snoozedUntil: fact.data.until };
       case 'KeyRotationScheduled':
       case 'KeyRotationUnscheduled':
+      case 'KeyRotationLapsed':
       case 'RotationDelivered':
       case 'RotationFailed':
         return { ...state, schedule: scheduleAfter(state.schedule, fact) };

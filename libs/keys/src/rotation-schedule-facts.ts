@@ -54,6 +54,32 @@ export const rotationScheduleFacts: {
     fields: { at: ['time', 'When.'], registry, schedule },
     example: { at: '2026-03-01T10:00:00.000Z', registry: REGISTRY, schedule: SCHEDULE },
   },
+  KeyRotationLapsed: {
+    description:
+      'A key is not rotated by itself any more, though nobody asked for that: it expired before a rotation went well. What opened its target is destroyed.',
+    fields: {
+      at: ['time', 'When.'],
+      registry,
+      schedule,
+      kind,
+      error: [
+        'text or null',
+        'Why the last attempt failed, without secret, URL and address; null: there was none.',
+      ],
+      recipients: [
+        'texts',
+        'Pseudonymous ids of those who are told: its creator and the owners of the registry.',
+      ],
+    },
+    example: {
+      at: '2026-04-05T09:30:20.004Z',
+      registry: REGISTRY,
+      schedule: SCHEDULE,
+      kind: 'vault',
+      error: 'the target answered 503',
+      recipients: ['usr_8Hn2Wc5LxV1eJs6G'],
+    },
+  },
   RotationDelivered: {
     description: 'The target has the secret of the successor, before the grace of the old key begins.',
     fields: {

@@ -1,4 +1,5 @@
-import type { Fact } from '#libs/kernel';
+import { parseDuration, type Fact } from '#libs/kernel';
+import { timeText } from './lifetimes.js';
 
 /** Where a new secret can be delivered. */
 export const ROTATION_TARGETS = [
@@ -37,6 +38,22 @@ export type KeyRotationUnscheduled = Fact<
   'KeyRotationUnscheduled',
   { readonly at: string; readonly registry: string; readonly schedule: string }
 >;
+/**
+ * No rotation by itself any more, and nobody asked for that: the key expired before a rotation went well. `recipients` are ids
+ * of users who are told. What opens the target is destroyed by then.
+ */
+export type KeyRotationLapsed = Fact<
+  'KeyRotationLapsed',
+  {
+    readonly at: string;
+    readonly registry: string;
+    readonly schedule: string;
+    readonly kind: RotationTargetKind;
+    /** Why the last attempt failed, for people; null: there was none. */
+    readonly error: string | null;
+    readonly recipients: readonly string[];
+  }
+>;
 /** The target has the secret of the successor: it was asked, and said so. */
 export type RotationDelivered = Fact<
   'RotationDelivered',
@@ -63,7 +80,7 @@ export type RotationFailed = Fact<
   }
 >;
 export type RotationScheduleFact =
-  KeyRotationScheduled | KeyRotationUnscheduled | RotationDelivered | RotationFailed;
+  KeyRotationScheduled | KeyRotationUnscheduled | KeyRotationLapsed | RotationDelivered | RotationFailed;
 
 /** The schedule of a key. */
 export type RotationSchedule = Pick<
@@ -96,9 +113,27 @@ export function scheduleAfter(
       delivered: null,
     };
   }
-  if (fact.type === 'KeyRotationUnscheduled') return null;
+  if (fact.type === 'KeyRotationUnscheduled' || fact.type === 'KeyRotationLapsed') return null;
   if (schedule === null) return null;
   if (fact.type === 'RotationDelivered') return { ...schedule, delivered: fact.data.successor };
   const { at, error, nextAttemptAt } = fact.data;
   return { ...schedule, dueAt: nextAttemptAt, failures: schedule.failures + 1, lastFailure: { at, error } };
+}
+
+/**
+ * When a key is rotated that ends at `expiresAt` (null: never): at `dueAt`, unless its grace would not fit any more. Then while
+ * it still does, or, where it is longer than what is left from `from` on, halfway to the end.
+ */
+export function dueBeforeEnd(
+  dueAt: string,
+  {
+    from,
+    expiresAt,
+    gracePeriod,
+  }: { readonly from: string; readonly expiresAt: string | null; readonly gracePeriod: string },
+): string {
+  if (expiresAt === null) return dueAt;
+  const left = Date.parse(expiresAt) - Date.parse(from);
+  const latest = Date.parse(expiresAt) - Math.min(parseDuration(gracePeriod)!, left / 2);
+  return Date.parse(dueAt) <= latest ? dueAt : timeText(latest);
 }

@@ -2,7 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { given } from '../../../test/support/given.js';
 import { keys, type ExistingKey, type KeyFact } from './key.js';
 import type { KeyRotationScheduled, RotationSchedule } from './rotation-schedule.js';
+import { changeKey } from './decisions.js';
 import {
+  endSchedule,
   failRotation,
   firstRotation,
   generateSuccessor,
@@ -138,6 +140,15 @@ describe('a rotation that failed', () => {
       expect(isRotationDue(stateOf(...facts), after(at, -1))).toBe(false);
     }
   });
+  it('is tried again before the key expires, as long as there is time', () => {
+    const day = { at: dueAt, nextAttemptAt: dueAt };
+    const worn = [0, 1, 2, 3].map(() => failed(day.at, day.nextAttemptAt));
+    for (const [left, next] of [[1_000, 500], [3, 1.5], [1.5, 1], [0.5, 1]] as const) {
+      const end: KeyFact = { type: 'KeyChanged', data: { at: during, registry, changes: { expiresAt: after(dueAt, left) } } };
+      const facts = [scheduled, end, ...worn];
+      given(keys, [generated, ...facts]).when(fail(dueAt, scheduleOf(...facts))).then([failed(dueAt, after(dueAt, next))]);
+    }
+  }); // prettier-ignore
   it('is said once, and of no other schedule than the one that was tried', () => {
     const tried = scheduleOf(scheduled);
     given(keys, [generated, scheduled, failed(dueAt, expiresAt)])
@@ -148,7 +159,77 @@ describe('a rotation that failed', () => {
   });
 });
 
+describe('a schedule whose key expires earlier than it was to', () => {
+  const change = (to: string | null, at = during) => changeKey({ registry, at, changes: { expiresAt: to } });
+  const moved = (to: string | null, dueTo: string): KeyFact[] => [
+    { type: 'KeyChanged', data: { at: during, registry, changes: { expiresAt: to } } },
+    { type: 'KeyRotationScheduled', data: { ...wanted, dueAt: dueTo } },
+  ];
+  it('is due while the grace still fits', () => {
+    const end = '2026-01-20T12:00:00.000Z';
+    given(keys, [generated, scheduled]).when(change(end)).then(moved(end, '2026-01-19T12:00:00.000Z'));
+    given(keys, [generated, suspended, scheduled])
+      .when(change(end))
+      .then(moved(end, '2026-01-19T12:00:00.000Z'));
+  });
+  it('is due halfway to an end that is nearer than the grace is long', () =>
+    given(keys, [generated, scheduled])
+      .when(change(after(during, 10)))
+      .then(moved(after(during, 10), after(during, 5))));
+  it('stays as it is where there is time, where there is no expiry, and when something else changes', () => {
+    const alone = (changes: object): KeyFact[] => [
+      { type: 'KeyChanged', data: { at: during, registry, changes } },
+    ];
+    for (const to of ['2026-01-25T00:00:00.000Z', null])
+      given(keys, [generated, scheduled])
+        .when(change(to))
+        .then(alone({ expiresAt: to }));
+    const late: KeyFact = { type: 'KeyRotationScheduled', data: { ...wanted, dueAt: after(expiresAt, -1) } };
+    given(keys, [generated, late])
+      .when(changeKey({ registry, at: during, changes: { name: 'CD' } }))
+      .then(alone({ name: 'CD' }));
+    given(keys, [generated, scheduled, unscheduled])
+      .when(change(dueAt))
+      .then(alone({ expiresAt: dueAt }));
+  });
+});
+
 describe('the end of a schedule', () => {
+  it('is said to its creator and the owners when the key expired first, with why it was not rotated', () => {
+    const over: KeyFact = { type: 'KeyExpired', data: { at: expiresAt, registry } };
+    const told = {
+      at: expiresAt,
+      registry,
+      schedule: 'rot_a',
+      kind: 'vault',
+      recipients: ['usr_a', 'usr_o'],
+    } as const;
+    const lapse = endSchedule({ at: expiresAt, schedule: 'rot_a' }, ['usr_o', 'usr_a']);
+    const lapsed = (error: string | null): KeyFact => ({
+      type: 'KeyRotationLapsed',
+      data: { ...told, error },
+    });
+    given(keys, [generated, scheduled, over])
+      .when(lapse)
+      .then([lapsed(null)]);
+    const facts = [generated, scheduled, failed(dueAt, expiresAt), over];
+    given(keys, facts)
+      .when(lapse)
+      .then([lapsed('the target answered 503')]);
+    given(keys, [...facts, lapsed(null)])
+      .when(lapse)
+      .quiet();
+    given(keys, [generated, scheduled]).when(lapse).quiet();
+  });
+  it('needs no word when somebody revoked the key', () => {
+    const revoked: KeyFact = {
+      type: 'KeyRevoked',
+      data: { at: dueAt, registry, cause: 'requested', reason: null },
+    };
+    given(keys, [generated, scheduled, revoked])
+      .when(endSchedule({ at: dueAt, schedule: 'rot_a' }, []))
+      .then([unscheduled]);
+  });
   const end = unscheduleRotation('rot_a', { registry, at: dueAt });
   it('is said of a key that has ended, too', () => {
     given(keys, [generated, scheduled]).when(end).then([unscheduled]);

@@ -3,7 +3,12 @@ import { belongs, generateKey, living, missingKey, type OnKey } from './decision
 import type { ExistingKey, KeyFact, KeyGenerated, KeyState } from './key.js';
 import { timeText } from './lifetimes.js';
 import { GRACE_PERIOD_MAX_MS, inheritedLifetime, refuseUnrotatable, rotateKey } from './rotation.js';
-import type { KeyRotationScheduled, RotationDelivered, RotationSchedule } from './rotation-schedule.js';
+import {
+  dueBeforeEnd,
+  type KeyRotationScheduled,
+  type RotationDelivered,
+  type RotationSchedule,
+} from './rotation-schedule.js';
 
 /** More often than this is no rotation: what uses the key has to notice each one. */
 export const ROTATION_EVERY_MIN_MS = 3_600_000;
@@ -11,6 +16,8 @@ export const ROTATION_EVERY_MIN_MS = 3_600_000;
 export const ROTATION_EVERY_MAX_MS = 366 * 86_400_000;
 /** How long after the first, second, … failure in a row the next attempt follows; after the last of them always so long. */
 const RETRY_AFTER_MS = [15 * 60_000, 3_600_000, 4 * 3_600_000, 12 * 3_600_000, 24 * 3_600_000];
+/** A key that expires before that is tried again halfway to its end, but not sooner than this: no attempt would be over. */
+const RETRY_AFTER_MIN_MS = 60_000;
 
 /**
  * The key is rotated by itself from now on. Refuses what cannot be: a key that has ended, is suspended or has a successor, a grace that is
@@ -51,10 +58,8 @@ function inheritedSchedule(
 ): KeyRotationScheduled[] {
   if (!schedule) return [];
   const { schedule: id, every, gracePeriod, kind, target } = schedule;
-  const birth = Date.parse(at);
-  const life = expiresAt === null ? Infinity : Date.parse(expiresAt) - birth;
-  const latest = life - Math.min(parseDuration(gracePeriod)!, life / 2);
-  const dueAt = timeText(birth + Math.min(parseDuration(every)!, latest));
+  const regular = timeText(Date.parse(at) + parseDuration(every)!);
+  const dueAt = dueBeforeEnd(regular, { from: at, expiresAt, gracePeriod });
   const common = { at, registry: generated.registry, schedule: id };
   return [{ type: 'KeyRotationScheduled', data: { ...common, every, gracePeriod, kind, target, dueAt } }];
 }
@@ -65,6 +70,26 @@ export function unscheduleRotation(schedule: string, { registry, at }: OnKey): D
     if (!belongs(state, registry)) throw missingKey();
     if (state.schedule?.schedule !== schedule) return [];
     return [{ type: 'KeyRotationUnscheduled', data: { at, registry, schedule } }];
+  };
+}
+
+/**
+ * Records that this schedule is over with its key. Where the key expired before a rotation went well nobody asked for that end:
+ * its creator and the owners of its registry are told. Adds nothing when the key has no such schedule, or goes on.
+ */
+export function endSchedule(
+  { at, schedule }: { readonly at: string; readonly schedule: string },
+  owners: readonly string[],
+): Decision<KeyState, KeyFact> {
+  return (state) => {
+    if (state.status === 'none' || state.schedule?.schedule !== schedule) return [];
+    const { registry } = state.generated;
+    if (state.status === 'revoked') return unscheduleRotation(schedule, { registry, at })(state);
+    if (state.status !== 'expired') return [];
+    const { kind, lastFailure } = state.schedule;
+    const error = lastFailure?.error ?? null;
+    const recipients = toldOf(state, owners);
+    return [{ type: 'KeyRotationLapsed', data: { at, registry, schedule, kind, error, recipients } }];
   };
 }
 
@@ -119,15 +144,21 @@ export function failRotation(
 ): Decision<KeyState, KeyFact> {
   return (state) => {
     if (state.status !== 'active' && state.status !== 'suspended') return [];
-    const { schedule, generated } = state;
+    const { schedule, generated, expiresAt } = state;
     if (schedule?.schedule !== tried.schedule || schedule.dueAt !== tried.dueAt) return [];
     const pause = RETRY_AFTER_MS[Math.min(schedule.failures, RETRY_AFTER_MS.length - 1)]!;
-    const next = nextAttemptAt ?? timeText(Date.parse(at) + pause);
-    const { registry, createdBy } = generated;
-    const recipients = [...new Set([createdBy, ...owners])];
+    const left = expiresAt === null ? Infinity : Date.parse(expiresAt) - Date.parse(at);
+    const soonest = pause < left ? pause : Math.max(left / 2, RETRY_AFTER_MIN_MS);
+    const next = nextAttemptAt ?? timeText(Date.parse(at) + soonest);
+    const { registry } = generated;
+    const recipients = toldOf(state, owners);
     const data = { at, registry, kind: schedule.kind, error, nextAttemptAt: next, recipients };
     return [{ type: 'RotationFailed', data }];
   };
+}
+
+function toldOf({ generated: { createdBy } }: ExistingKey, owners: readonly string[]): string[] {
+  return [...new Set([createdBy, ...owners])];
 }
 
 function refuseUnless(condition: boolean, field: string, text: string): void {

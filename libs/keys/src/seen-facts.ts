@@ -16,6 +16,7 @@ const IS_SEEN: Readonly<Record<KeyFact['type'], boolean>> = {
   ReminderSnoozed: false,
   KeyRotationScheduled: false,
   KeyRotationUnscheduled: false,
+  KeyRotationLapsed: false,
   RotationDelivered: false,
   RotationFailed: false,
 };

@@ -8,6 +8,7 @@ const EVENT_OF = {
   KeyExpiryReminded: 'key.expiry-reminded',
   KeyRotationReminded: 'key.rotation-reminded',
   RotationFailed: 'key.rotation-failed',
+  KeyRotationLapsed: 'key.rotation-lapsed',
   KeyLeakReported: 'key.leak-reported',
   AlertRaised: 'alert.raised',
   AlertResolved: 'alert.resolved',
@@ -17,7 +18,10 @@ const EVENT_OF = {
 export type EventName = (typeof EVENT_OF)[keyof typeof EVENT_OF];
 
 /** Told to whoever is told of the other: nobody subscribes to it. */
-const TOLD_WITH: Readonly<Partial<Record<EventName, EventName>>> = { 'alert.digest': 'alert.raised' };
+const TOLD_WITH: Readonly<Partial<Record<EventName, EventName>>> = {
+  'alert.digest': 'alert.raised',
+  'key.rotation-lapsed': 'key.rotation-failed',
+};
 
 /** What a channel can be subscribed to. */
 export const EVENT_NAMES: readonly EventName[] = Object.values(EVENT_OF).filter(

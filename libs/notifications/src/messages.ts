@@ -103,6 +103,12 @@ const TEXTS: Readonly<Record<Told['event'], (told: Told) => Text>> = {
     advice: `The old key goes on${text(told.data['nextAttemptAt'], (at) => `, and it is tried again at ${at}`)}. See that the target takes the new secret, or rotate the key by hand.`,
     command: rotate(told),
   }),
+  'key.rotation-lapsed': (told) => ({
+    says: `expired before it could be rotated automatically${text(told.data['error'], (error) => `: ${error}`)}`,
+    advice:
+      'Its rotation schedule ended with it. Generate another key where one is needed, and give that one a schedule.',
+    command: generate(told),
+  }),
   'key.leak-reported': (told) => ({ says: leak(told), ...afterLeak(told) }),
   ...ALERT_TEXTS,
   'channel.test': () => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { deliveries, nextAttempt, recordAttempt, requestDelivery, type DeliveryFact } from './deliveries.js';
-import { DEFAULT_EVENTS, EVENT_NAMES, eventOf, TEST_EVENT } from './events.js';
+import { DEFAULT_EVENTS, EVENT_NAMES, eventOf, subscriptionOf, TEST_EVENT } from './events.js';
 import { messageOf, type Told } from './messages.js';
 
 const OF = { registry: 'reg_0000000000000001', channel: 'chn_0000000000000001' };
@@ -129,6 +129,15 @@ describe('what a message says', () => {
     expect(command).toContain(runs);
     expect(payload.data).toMatchObject({ done });
     expect(JSON.stringify(payload)).not.toContain('usr_a');
+  });
+
+  it('a schedule that lapsed: why, to whoever is told of failed rotations', () => {
+    const { summary, advice } = messageOf(
+      told('key.rotation-lapsed', { data: { error: 'the target answered 503' } }),
+    );
+    expect(summary).toContain('expired before it could be rotated automatically: the target answered 503');
+    expect(advice).toContain('schedule ended');
+    expect(subscriptionOf('key.rotation-lapsed')).toBe('key.rotation-failed');
   });
 
   it('a reminder names the command that rotates the key', () =>

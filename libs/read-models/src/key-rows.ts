@@ -66,6 +66,7 @@ export function applyToKeyRow(rows: KeyRows, database: Database, event: Recorded
     case 'ReminderSnoozed':
     case 'KeyRotationScheduled':
     case 'KeyRotationUnscheduled':
+    case 'KeyRotationLapsed':
     case 'RotationDelivered':
     case 'RotationFailed':
       // In a table of their own: they say nothing about the key.

@@ -23,7 +23,7 @@ export interface EndedSchedule {
  */
 export const rotationTable: Projection = {
   name: 'rotations',
-  version: 1,
+  version: 2,
   categories: ['key'],
   schema: `
     CREATE TABLE rotation_schedules (
@@ -55,6 +55,7 @@ export const rotationTable: Projection = {
         return fact.data.cause === 'discarded' ? remove(database, id) : setState(database, id, 'ended');
       case 'KeyRotated':
       case 'KeyRotationUnscheduled':
+      case 'KeyRotationLapsed':
         return remove(database, id);
       default:
         return;

@@ -26,6 +26,7 @@ export abstract class TargetServer {
   faults: (Fault | undefined)[] = [];
   /** The path of the requests that the faults are for; undefined: all. */
   faultsAt: string | undefined;
+  private readonly holds: ((asked: Asked) => Promise<void> | undefined)[] = [];
   private readonly server: Server;
 
   constructor() {
@@ -50,6 +51,28 @@ export abstract class TargetServer {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
+  /**
+   * Deals with the next request that is meant, and keeps its answer back: `taken` resolves once it was dealt with, and `answer`
+   * lets the answer go.
+   */
+  hold(isMeant: (asked: Asked) => boolean = () => true): {
+    readonly taken: Promise<void>;
+    readonly answer: () => void;
+  } {
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const taken = new Promise<void>((resolve) => {
+      const wait = (asked: Asked): Promise<void> | undefined => {
+        if (!isMeant(asked)) return undefined;
+        this.holds.splice(this.holds.indexOf(wait), 1);
+        resolve();
+        return answered;
+      };
+      this.holds.push(wait);
+    });
+    return { taken, answer };
+  }
+
   close(): void {
     this.server.closeAllConnections();
     this.server.close();
@@ -62,8 +85,16 @@ export abstract class TargetServer {
     if (fault === 'silence') return;
     if (fault === 'cut') return void response.destroy();
     const { status, body, headers = {} } = typeof fault === 'object' ? fault : await this.answerTo(asked);
+    await this.held(asked);
     if (fault === 'lost answer') return void response.destroy();
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(body === undefined ? undefined : JSON.stringify(body));
+  }
+
+  private async held(asked: Asked): Promise<void> {
+    for (const hold of this.holds) {
+      const held = hold(asked);
+      if (held) return held;
+    }
   }
 }

@@ -18,8 +18,8 @@ import { DeliveryFailed } from './targets/delivery.js';
 
 /** Name space of the ids that follow from a rotation: of commands, successors and deliveries. */
 const ROTATIONS = 'b0d6a3de-2f1c-4b8e-9a57-3c1f0d7e6a42';
-/** Attempts that were cut off, one after the other, before somebody has to look why. */
-const CUT_OFF_MAX = 100;
+/** Attempts that were cut off, one after the other, before people are told, and the next one follows after a pause. */
+const CUT_OFF_MAX = 10;
 /** Successors of successors that are looked at for who has the schedule now. */
 const CHAIN_MAX = 50;
 
@@ -67,7 +67,9 @@ export class AutomaticRotation {
   private async make(due: Due, target: RotationTarget, expiresAt: string | null): Promise<void> {
     const { log, membership } = this.parts;
     const { id, old, registry } = due;
-    const { successor, deliveryId } = await this.nextSuccessor(due);
+    const next = await this.nextSuccessor(due);
+    if (!next) return this.fail(due, 'each attempt was cut off: the log of the workers says why');
+    const { successor, deliveryId } = next;
     const bornAt = performance.now();
     const [at, secret] = [now(), mintSecret()];
     const registryRevision = registry.revision.toString();
@@ -104,9 +106,12 @@ export class AutomaticRotation {
 
   /**
    * The first that there is none of yet, or no living one. A living one belongs to a worker that is at it, or that died: making
-   * it again is refused until discard-successors has discarded it.
+   * it again is refused until discard-successors has discarded it. undefined: too many were discarded.
    */
-  private async nextSuccessor({ id, schedule }: Due): Promise<{ successor: string; deliveryId: string }> {
+  private async nextSuccessor({
+    id,
+    schedule,
+  }: Due): Promise<{ successor: string; deliveryId: string } | undefined> {
     for (let cutOff = 0; cutOff < CUT_OFF_MAX; cutOff++) {
       const name = `${id} ${schedule.dueAt} ${cutOff}`;
       const bytes = createHash('sha512').update(`${ROTATIONS} ${name}`).digest();
@@ -114,7 +119,7 @@ export class AutomaticRotation {
       const { state } = await this.parts.log.read(keys, successor);
       if (state.status !== 'revoked') return { successor, deliveryId: uuidv5(name, ROTATIONS) };
     }
-    throw new Refusal('conflict', 'the rotation was cut off again and again');
+    return undefined;
   }
 
   /** The grace begins now, and not before the target has the secret. */
@@ -162,7 +167,12 @@ export class AutomaticRotation {
     }
     const holder = await this.holder(state.rotation.successor);
     if (!holder) return;
-    const again = { at, error: 'two workers delivered at once', nextAttemptAt: at };
+    const again = {
+      at,
+      error:
+        'the key was rotated by somebody else meanwhile, and the target may have a key that was given up',
+      nextAttemptAt: at,
+    };
     const decision = failRotation(again, holder.schedule, owners);
     await log.transact(keys, holder.id, decision, context(holder.id, holder.schedule.dueAt));
   }

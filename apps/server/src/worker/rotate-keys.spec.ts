@@ -1,16 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  keys, resumeKey, revokeKey, scheduleRotation, suspendKey, unscheduleRotation, type ExistingKey, type KeyRotationScheduled,
-} from '#libs/keys'; // prettier-ignore
-import { parseMasterKey, SubjectKeys } from '#libs/personal-data';
-import { createLog, now, randomBase62 } from '#libs/platform';
-import { dueRotations } from '#libs/read-models';
-import { changePlan, createRegistry, registries, type Plan } from '#libs/registries';
+import { changeKey, expireKey, resumeKey, revokeKey, suspendKey, unscheduleRotation } from '#libs/keys';
+import { now } from '#libs/platform';
+import { dueRotations, endedSchedules } from '#libs/read-models';
+import { changePlan, registries, type Plan } from '#libs/registries';
+import { RotationScene } from '../../../../test/support/rotation-scene.js';
+import { REGISTRY, type WorkerFixture } from '../../../../test/support/worker-fixture.js';
 import type { RotationTarget } from '../rotation-target.js';
-import { AutomaticRotation, type RotationParts } from './automatic-rotation.js';
-import { RotateKeys } from './rotate-keys.js';
+import { AutomaticRotation } from './automatic-rotation.js';
 import { DeliveryFailed, type NewSecret } from './targets/delivery.js';
-import { REGISTRY, WorkerFixture } from '../../../../test/support/worker-fixture.js';
 
 const TARGET: RotationTarget = {
   kind: 'webhook',
@@ -18,9 +15,8 @@ const TARGET: RotationTarget = {
   signingSecret: 'whsec_x',
 };
 
+let scene: RotationScene;
 let fixture: WorkerFixture;
-let subjectKeys: SubjectKeys;
-const workers: RotateKeys[] = [];
 /** What the target has, the oldest first. */
 const delivered: NewSecret[] = [];
 /** How the next deliveries go, instead of well. */
@@ -34,61 +30,21 @@ const deliver = {
 };
 
 beforeAll(async () => {
-  fixture = await WorkerFixture.start();
-  subjectKeys = new SubjectKeys(fixture.log, parseMasterKey(Buffer.alloc(32, 7).toString('base64')), now);
-  const created = {
-    at: now(),
-    slug: 'myapp',
-    name: 'My app',
-    plan: 'enterprise',
-    createdBy: 'usr_a',
-  } as const;
-  await fixture.log.create(registries, REGISTRY, createRegistry(created, []), fixture.context());
+  scene = await RotationScene.start(deliver);
+  fixture = scene.fixture;
 }, 30_000);
 afterEach(() => {
   deliveries = [];
   delivered.length = 0;
 });
-afterAll(async () => {
-  for (const worker of workers) await worker.close();
-  await fixture.close();
-});
+afterAll(() => scene.close());
 
-const parts = (): RotationParts => ({
-  log: fixture.log,
-  readModels: fixture.readModels,
-  membership: { widened: () => Promise.resolve() },
-  subjectKeys: () => Promise.resolve(subjectKeys),
-  deliver,
-});
-const worker = (prefix: string): RotateKeys => {
-  const started = new RotateKeys(parts(), fixture.queue(prefix), createLog('fatal'));
-  workers.push(started);
-  return started;
-};
-/** A key that is to be rotated `inMs` from now. */
-const scheduled = async (inMs: number): Promise<string> => {
-  const id = await fixture.key();
-  const schedule = `rot_${randomBase62(16)}`;
-  const target = await subjectKeys.seal(schedule, JSON.stringify(TARGET), fixture.context());
-  const data = {
-    at: fixture.ago(60_000), registry: REGISTRY, schedule, every: 'P30D', gracePeriod: 'PT24H', kind: TARGET.kind, target,
-    dueAt: fixture.ago(-inMs),
-  }; // prettier-ignore
-  await fixture.decide(id, scheduleRotation(data));
-  return id;
-};
-const stateOf = async (id: string) => {
-  const { state } = await fixture.log.read(keys, id);
-  if (state.status === 'none') throw new Error(`no key ${id}`);
-  return state;
-};
+const parts = () => scene.parts();
+const worker = (prefix: string) => scene.worker(prefix);
+const scheduled = (inMs: number) => scene.scheduled(TARGET, inMs);
+const stateOf = (id: string) => scene.stateOf(id);
+const heirsOf = (id: string) => scene.heirsOf(id);
 const ROTATED = ['KeyGenerated', 'KeyRotationScheduled', 'RotationDelivered', 'KeyRotated'];
-/** Every successor that was ever made for a key. */
-const heirsOf = async (id: string): Promise<ExistingKey[]> => {
-  const rows = fixture.readModels.database.all('SELECT id FROM keys WHERE rotates = ? ORDER BY born', [id]);
-  return Promise.all(rows.map((row) => stateOf(row['id'] as string)));
-};
 
 describe('the worker that rotates keys', () => {
   it('rotates each once, however many workers there are and whatever Redis forgets', async () => {
@@ -160,7 +116,7 @@ describe('a rotation', () => {
     // Not due for a while.
     await rotate(id);
     expect(delivered).toEqual([]);
-    await fixture.decide(id, scheduleRotation(await dataOf(id, -1)));
+    await scene.schedule(id, (await stateOf(id)).schedule!.schedule, TARGET, -1);
     await rotate(id);
     expect((await heirsOf(id)).map(({ revocation }) => revocation?.cause)).toEqual(['discarded', undefined]);
     expect((await stateOf(id)).rotation!.successor).toBe(delivered.at(-1)!.id);
@@ -191,6 +147,23 @@ describe('a rotation', () => {
     expect(delivered.map((secret) => secret.id)).toEqual([rotation!.successor]);
     expect(rotation!.successor).not.toBe(lost);
     expect(await fixture.typesOf(id)).toEqual(ROTATED);
+  });
+
+  it('that is cut off again and again is said to have failed, and tried later', async () => {
+    const id = await scheduled(-1);
+    for (let cutOff = 0; cutOff < 10; cutOff++) {
+      let lost = '';
+      deliveries = [(secret) => ((lost = secret.id), Promise.reject(new Error('the worker is gone')))];
+      await expect(rotate(id)).rejects.toThrow('the worker is gone');
+      await discard(lost);
+    }
+    await rotate(id);
+    const { schedule } = await stateOf(id);
+    expect(schedule).toMatchObject({
+      failures: 1,
+      lastFailure: { error: expect.stringContaining('cut off') },
+    });
+    expect(Date.parse(schedule!.dueAt)).toBeGreaterThan(Date.now());
   });
 
   it('that another worker has overtaken leaves no secret at the target that does not work', async () => {
@@ -237,12 +210,12 @@ describe('a rotation', () => {
     await rotating;
     const schedule = { lastFailure: { error: 'the new key was ended meanwhile' } };
     expect(await stateOf(id)).toMatchObject({ status: 'active', rotation: null, schedule });
-    expect(await subjectKeys.open((await stateOf(id)).schedule!.target)).toBeDefined();
+    expect(await scene.subjectKeys.open((await stateOf(id)).schedule!.target)).toBeDefined();
   });
 
   it('is not made where what opens the target is destroyed: the schedule ends', async () => {
     const id = await scheduled(-1);
-    await subjectKeys.erase((await stateOf(id)).schedule!.schedule);
+    await scene.subjectKeys.erase((await stateOf(id)).schedule!.schedule);
     await rotate(id);
     expect(await fixture.typesOf(id)).toEqual([
       'KeyGenerated',
@@ -260,11 +233,6 @@ describe('a rotation', () => {
     });
     expect(await heirsOf(id)).toEqual([]);
   });
-
-  async function dataOf(id: string, inMs: number): Promise<KeyRotationScheduled['data']> {
-    const { failures: _, lastFailure: __, delivered: ___, ...schedule } = (await stateOf(id)).schedule!;
-    return { ...schedule, at: now(), registry: REGISTRY, dueAt: fixture.ago(-inMs) };
-  }
 
   async function withPlan(plan: Plan, act: () => Promise<void>): Promise<void> {
     const change = async (to: Plan) => {
@@ -285,7 +253,31 @@ describe('a schedule whose key has ended', () => {
     await fixture.decide(id, revokeKey({ registry: REGISTRY, at: now() }));
     await worker('ended').reconcile();
     expect((await fixture.typesOf(id)).at(-1)).toBe('KeyRotationUnscheduled');
-    expect(await subjectKeys.open(target)).toBeUndefined();
+    expect(await scene.subjectKeys.open(target)).toBeUndefined();
+  });
+
+  it('says so when the key expired before a rotation went well, suspended or not', async () => {
+    const ended = async (suspended: boolean) => {
+      const id = await scheduled(3_600_000);
+      if (suspended) await fixture.decide(id, suspendKey({ registry: REGISTRY, at: now() }));
+      await fixture.decide(
+        id,
+        changeKey({ registry: REGISTRY, at: now(), changes: { expiresAt: fixture.ago(-5_000) } }),
+      );
+      await fixture.decide(id, expireKey(fixture.ago(-5_000)));
+      return id;
+    };
+    const ids = [await ended(false), await ended(true)];
+    await worker('lapsed').reconcile();
+    await fixture.happened('KeyRotationLapsed', ids);
+    for (const id of ids) {
+      expect((await fixture.log.readStream(`key-${id}`)).at(-1)).toMatchObject({
+        type: 'KeyRotationLapsed',
+        data: { kind: 'webhook', error: null, recipients: ['usr_a'] },
+      });
+    }
+    const left = endedSchedules(fixture.readModels.database, 100).map((each) => each.id);
+    for (const id of ids) expect(left).not.toContain(id);
   });
 
   it('goes on with a key that it was handed to', async () => {
@@ -295,6 +287,6 @@ describe('a schedule whose key has ended', () => {
     await fixture.decide(id, revokeKey({ registry: REGISTRY, at: now() }));
     await worker('handed').reconcile();
     expect((await fixture.typesOf(id)).at(-1)).toBe('KeyRevoked');
-    expect(await subjectKeys.open((await stateOf(successor)).schedule!.target)).toBeDefined();
+    expect(await scene.subjectKeys.open((await stateOf(successor)).schedule!.target)).toBeDefined();
   });
 });

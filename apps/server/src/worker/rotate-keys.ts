@@ -1,8 +1,8 @@
 import { v5 as uuidv5 } from 'uuid';
 import { JobQueue, type DesiredJob, type QueuePlace } from '#libs/jobs';
-import { keys, unscheduleRotation } from '#libs/keys';
+import { endSchedule, keys } from '#libs/keys';
 import { now, type Log } from '#libs/platform';
-import { dueRotations, endedSchedules, type EndedSchedule } from '#libs/read-models';
+import { dueRotations, endedSchedules, ownersOf, type EndedSchedule } from '#libs/read-models';
 import { AutomaticRotation, type RotationParts } from './automatic-rotation.js';
 
 interface RotateJob {
@@ -64,11 +64,12 @@ export class RotateKeys {
 
   /** What opened the target first: a worker that dies here leaves the rest to the next round. */
   private async forget({ id, registry, schedule }: EndedSchedule): Promise<void> {
-    const { log, subjectKeys } = this.parts;
+    const { log, subjectKeys, readModels } = this.parts;
     const { state } = await log.read(keys, id);
     if (state.status === 'none' || state.schedule?.schedule !== schedule) return;
     await (await subjectKeys()).erase(schedule);
-    await log.transact(keys, id, unscheduleRotation(schedule, { registry, at: now() }), {
+    const owners = ownersOf(readModels.database, registry);
+    await log.transact(keys, id, endSchedule({ at: now(), schedule }, owners), {
       commandId: uuidv5(`${id} ${schedule}`, COMMANDS),
       actor: { type: 'system', id: 'rotate-keys' },
       correlationId: `rotate-keys.${id}`,

@@ -59,6 +59,18 @@ export function IsSecretText(options: FieldOptions & { max: number }): PropertyD
   return field('isSecretText', isSecret, `must be text of 1 to ${options.max} characters`, schema, options);
 }
 
+/** What may stand in a header, and no blank: a line end that was pasted along would make every request fail. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
+/** As IsSecretText, for what requests to others carry. */
+export function IsSecretToken(options: FieldOptions & { max: number }): PropertyDecorator {
+  const { max } = options;
+  const isToken = (value: unknown) => typeof value === 'string' && value.length <= max && TOKEN.test(value);
+  const schema = { type: 'string', format: 'password', pattern: TOKEN.source, maxLength: max } as const;
+  const text = `must be 1 to ${max} characters of ASCII without blanks and line ends`;
+  return field('isSecretToken', isToken, text, schema, options);
+}
+
 /** Text that matches a pattern; `rule` completes "<field> must …". */
 export function IsPattern(
   options: FieldOptions & { pattern: RegExp; max: number; rule: string },

@@ -21,13 +21,12 @@ import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { Widened } from '../http/widened.js';
-import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
-import { answerWritten } from '../http/written.js';
+import { IfMatch, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { expiryAt } from './expiry.js';
 import { KeyParameter } from './key-parameter.js';
 import { keyIs, keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
-import { KeyViews } from './key-views.js';
+import { KeyViews, type WrittenKey } from './key-views.js';
 import { refuseAgainstPolicy } from './refuse-against-policy.js';
 import { IsCountries, IsNetworks, IsRepositories, restrictions } from './restrictions.js';
 
@@ -53,7 +52,7 @@ class ChangeKeyBody {
   @IsCountries() expectedCountries?: unknown[] | null;
 }
 
-export class ChangeKey extends Command<{ state: KeyState; version: bigint; position: bigint }> {
+export class ChangeKey extends Command<WrittenKey> {
   constructor(
     readonly registry: Pick<RegistryRow, 'id' | 'policy'>,
     readonly id: string,
@@ -136,10 +135,7 @@ export class ChangeKeyRoute {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
     const command = new ChangeKey(registry, id, changes(body), commandContext(caller), ifMatch);
-    const { state, version, position } = await this.commands.execute(command);
-    answerWritten(reply, 200, position);
-    showVersion(reply, version);
-    return this.views.ofState(id, state, registry);
+    return this.views.ofWritten(reply, registry, id, await this.commands.execute(command));
   }
 }
 

@@ -1,6 +1,6 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
-import { handover, missingKey, shownStatus, type KeyUse } from '#libs/keys';
+import { endOf, handover, missingKey, shownStatus, type KeyUse } from '#libs/keys';
 import { now } from '#libs/platform';
 import { findKey, lastUses, ReadModels, usersOf, type RegistryRow } from '#libs/read-models';
 import { Requires } from '../http/caller.js';
@@ -23,7 +23,14 @@ class HandoverView {
   @ApiProperty({ description: 'Id of the old key.' }) key: string;
   @ApiProperty({ type: 'string', nullable: true, description: 'Id of its successor; null: it has none.' })
   successor: string | null;
-  @ApiProperty({ type: 'string', format: 'date-time', nullable: true }) graceEndsAt: string | null;
+  @ApiProperty({
+    type: 'string',
+    format: 'date-time',
+    nullable: true,
+    description:
+      'From when on the old key is refused: the end of its grace, or its expiry where that is sooner.',
+  })
+  graceEndsAt: string | null;
   @ApiProperty({ description: 'Whether revoking the old key now takes nothing away from anybody.' })
   safeToRetire: boolean;
   @ApiProperty({ description: 'Why, in a sentence.' }) verdict: string;
@@ -56,10 +63,15 @@ export class HandoverRoute {
     const [ofKey = null, ofSuccessor = null] = ids.map((one) => last.get(one)?.at ?? null);
     const common = { key: id, lastUsed: { key: ofKey, successor: ofSuccessor } };
     if (!row.rotation || !successor) {
-      const verdict = 'The key has no successor: rotate it first.';
+      const status = shownStatus(row, now());
+      const isOver = status === 'revoked' || status === 'expired';
+      const verdict = isOver
+        ? `The key is ${status}, and has no successor: there is nothing to hand over.`
+        : 'The key has no successor: rotate it first.';
       return { ...common, successor: null, graceEndsAt: null, safeToRetire: false, verdict, users: [] };
     }
-    const { at: rotatedAt, graceEndsAt } = row.rotation;
+    const rotatedAt = row.rotation.at;
+    const graceEndsAt = endOf(row)!.at;
     const at = now();
     const uses = {
       ofKey: usersOf(database, id, row.createdAt, at),

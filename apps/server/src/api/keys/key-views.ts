@@ -1,10 +1,20 @@
 import { Injectable } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
 import { missingKey, type KeyState } from '#libs/keys';
 import { now, Settings } from '#libs/platform';
 import { lastUses, ReadModels, type KeyRow, type LastUse, type RegistryRow } from '#libs/read-models';
 import { GateAddress } from '../../gate-address.js';
 import { LiveLastUses } from '../../usage/live-last-uses.js';
+import { showVersion } from '../http/versions.js';
+import { answerWritten } from '../http/written.js';
 import { dockerHost, keyFacts, keyView, type KeyView } from './key-view.js';
+
+/** A key as a command left it: `version` is that of its ETag, `position` that of the newest fact that the answer stands on. */
+export interface WrittenKey {
+  readonly state: KeyState;
+  readonly version: bigint;
+  readonly position: bigint;
+}
 
 /** Shows keys with the host under which this installation's gate is reached. */
 @Injectable()
@@ -25,6 +35,13 @@ export class KeyViews {
     if (state.status === 'none') throw missingKey();
     const last = lastUses(this.readModels.database, [id]).get(id);
     return keyView(keyFacts(id, state), registry, this.dockerHost(registry), now(), last);
+  }
+
+  /** Answers 200 with what was written. */
+  ofWritten(reply: FastifyReply, registry: RegistryRow, id: string, written: WrittenKey): KeyView {
+    answerWritten(reply, 200, written.position);
+    showVersion(reply, written.version);
+    return this.ofState(id, written.state, registry);
   }
 
   /** The views with the last use of each key: what the log knows, or what a gate has said since. */

@@ -6,6 +6,7 @@ import { EventLog, EventStoreUnavailable, type CommandContext } from '#libs/even
 import { hashSecret, parseDuration, Refusal } from '#libs/kernel';
 import {
   endGrace,
+  endOf,
   generateSuccessor,
   GRACE_PERIOD_DEFAULT,
   GRACE_PERIOD_MAX_MS,
@@ -55,7 +56,11 @@ class RotateKeyBody {
 
 class PredecessorView {
   @ApiProperty() id: string;
-  @ApiProperty({ format: 'date-time', description: 'From when on the old key is refused.' })
+  @ApiProperty({
+    format: 'date-time',
+    description:
+      'From when on the old key is refused: the end of its grace, or its expiry where that is sooner.',
+  })
   graceEndsAt: string;
 }
 
@@ -70,7 +75,7 @@ interface Wanted {
   readonly expiresInMs: number | undefined;
 }
 
-/** The successor, and from when on the old key is refused. */
+/** The successor, and from when on the old key is refused: its grace may not fit into its life. */
 interface Rotated extends Generated {
   readonly graceEndsAt: string;
 }
@@ -114,11 +119,12 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
   /** Whoever is told again that the old key is over, or when, has waited as well: the first call may not have lived to. */
   private async linked(command: RotateKey, context: CommandContext) {
     const { state, position } = await this.log.read(keys, command.id);
-    const { status, rotation } = state as ExistingKey;
-    const { graceEndsAt } = rotation!;
+    const old = state as ExistingKey;
+    const { graceEndsAt } = old.rotation!;
     await this.narrowed.apply(position);
-    const isOver = status !== 'expired' && Date.parse(graceEndsAt) <= Date.parse(now());
-    return { graceEndsAt, position: isOver ? await this.endNow(command, graceEndsAt, context) : position };
+    const isOver = old.status !== 'expired' && Date.parse(graceEndsAt) <= Date.parse(now());
+    const end = isOver ? await this.endNow(command, graceEndsAt, context) : position;
+    return { graceEndsAt: endOf(old)!.at, position: end };
   }
 
   /** The successor first, the link second: a crash in between leaves a key that nobody knows, and the old one as it was. */
@@ -139,7 +145,9 @@ export class RotateKeyHandler implements ICommandHandler<RotateKey> {
     );
     // Who is told when the grace ends can rely on it: every gate knows of it, and of the successor.
     await this.narrowed.apply(position);
-    const made = { id: successor, secret, state, version: keyVersion(history), position, graceEndsAt };
+    const { at: refusedFrom } = endOf({ expiresAt: predecessor.expiresAt, rotation: { graceEndsAt } })!;
+    const shown = { version: keyVersion(history), position, graceEndsAt: refusedFrom };
+    const made = { id: successor, secret, state, ...shown };
     if (graceMs > 0) return made;
     // Every gate refuses the old key by its grace already. The secret is in this answer alone, and must not be lost to a
     // store that is away now: workers record and prove the end as well.

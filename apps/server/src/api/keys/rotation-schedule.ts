@@ -78,6 +78,8 @@ class RotationScheduleView {
   @ApiProperty({ format: 'duration' }) gracePeriod: string;
   @ApiProperty({ format: 'date-time', description: 'When the next rotation is tried.' }) dueAt: string;
   @ApiProperty({ type: RotationTargetView }) target: RotationTargetView;
+  @ApiProperty({ description: 'Whether the key is suspended: nothing is tried until it is resumed.' })
+  suspended: boolean;
   @ApiProperty({ description: 'Attempts that failed since the last rotation.' }) failures: number;
   @ApiProperty({ type: RotationFailureView, nullable: true }) lastFailure: RotationFailureView | null;
 }
@@ -200,7 +202,7 @@ export class RotationScheduleRoute {
     const json = await this.subjectKeys.open(schedule.target);
     if (json === undefined) throw missingSchedule();
     showVersion(reply, scheduleVersion(events));
-    return view(id, schedule, parseTarget(json));
+    return { ...view(id, schedule, parseTarget(json)), suspended: state.status === 'suspended' };
   }
 
   @Put()
@@ -256,7 +258,7 @@ export class RotationScheduleRoute {
 function view(key: string, schedule: RotationSchedule, target: RotationTarget): RotationScheduleView {
   const { every, gracePeriod, dueAt, failures, lastFailure } = schedule;
   const shown = shownTarget(target) as unknown as RotationTargetView;
-  return { key, every, gracePeriod, dueAt, target: shown, failures, lastFailure };
+  return { key, every, gracePeriod, dueAt, target: shown, suspended: false, failures, lastFailure };
 }
 
 /** Of a key of this registry. Throws Refusal `not-found` for one that has no schedule, too. */
@@ -276,6 +278,7 @@ function missingSchedule(): Refusal {
 const SHOWN: ReadonlySet<string> = new Set([
   'KeyRotationScheduled',
   'KeyRotationUnscheduled',
+  'KeyRotationLapsed',
   'RotationFailed',
 ]);
 

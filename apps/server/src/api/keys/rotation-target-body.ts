@@ -2,7 +2,7 @@ import { ROTATION_TARGETS, type RotationTargetKind } from '#libs/keys';
 import { targetProblem } from '#libs/outgoing';
 import type { Settings } from '#libs/platform';
 import type { RotationTarget } from '../../rotation-target.js';
-import { IsChoice, IsPattern, IsSecretText, IsText } from '../http/fields.js';
+import { IsChoice, IsPattern, IsSecretToken, IsText } from '../http/fields.js';
 import { invalidField, Problem } from '../http/problems.js';
 
 const URL_LENGTH_MAX = 2_048;
@@ -79,13 +79,13 @@ export class RotationTargetBody {
   })
   secretName?: string;
 
-  @IsSecretText({ max: TOKEN_LENGTH_MAX, optional: 'absent', description: 'vault, github-actions' })
+  @IsSecretToken({ max: TOKEN_LENGTH_MAX, optional: 'absent', description: 'vault, github-actions' })
   token?: string;
 
-  @IsSecretText({ max: 128, optional: 'absent', description: 'aws-secrets-manager' })
+  @IsSecretToken({ max: 128, optional: 'absent', description: 'aws-secrets-manager' })
   accessKeyId?: string;
 
-  @IsSecretText({ max: 256, optional: 'absent', description: 'aws-secrets-manager' })
+  @IsSecretToken({ max: 256, optional: 'absent', description: 'aws-secrets-manager' })
   secretAccessKey?: string;
 }
 

@@ -3,21 +3,20 @@ import { Command, CommandBus, CommandHandler, type ICommandHandler } from '@nest
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
-import { keys, suspendKey, type KeyState } from '#libs/keys';
+import { keys, suspendKey } from '#libs/keys';
 import { now } from '#libs/platform';
 import type { RegistryRow } from '#libs/read-models';
 import { commandContext, CurrentCaller, RequiresOfKey, type Caller } from '../http/caller.js';
 import { Narrowed } from '../http/narrowed.js';
 import { Operation } from '../http/openapi.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
-import { IfMatch, showVersion, TakesIfMatch, type Precondition } from '../http/versions.js';
-import { answerWritten } from '../http/written.js';
+import { IfMatch, TakesIfMatch, type Precondition } from '../http/versions.js';
 import { KeyParameter } from './key-parameter.js';
 import { keyIs, keyVersion } from './key-version.js';
 import { KeyView } from './key-view.js';
-import { KeyViews } from './key-views.js';
+import { KeyViews, type WrittenKey } from './key-views.js';
 
-export class SuspendKey extends Command<{ state: KeyState; version: bigint; position: bigint }> {
+export class SuspendKey extends Command<WrittenKey> {
   constructor(
     readonly registry: string,
     readonly id: string,
@@ -69,9 +68,6 @@ export class SuspendKeyRoute {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyView> {
     const command = new SuspendKey(registry.id, id, commandContext(caller), ifMatch);
-    const { state, version, position } = await this.commands.execute(command);
-    answerWritten(reply, 200, position);
-    showVersion(reply, version);
-    return this.views.ofState(id, state, registry);
+    return this.views.ofWritten(reply, registry, id, await this.commands.execute(command));
   }
 }

@@ -45,7 +45,18 @@ export class DeliverSecret {
     }
   }
 
-  private once(target: RotationTarget, secret: NewSecret): Promise<string | null> {
+  /** Whatever else goes wrong is a failure of this delivery too. Its text may hold what opens the target: its name cannot. */
+  private async once(target: RotationTarget, secret: NewSecret): Promise<string | null> {
+    try {
+      return await this.send(target, secret);
+    } catch (error) {
+      if (error instanceof DeliveryFailed) throw error;
+      const { name } = error as Error;
+      throw new DeliveryFailed(`the request could not be made (${name})`, true, { cause: error });
+    }
+  }
+
+  private send(target: RotationTarget, secret: NewSecret): Promise<string | null> {
     if (target.kind === 'webhook') return toWebhook(this.requests, target, secret);
     if (target.kind === 'vault') return toVault(this.requests, target, secret);
     if (target.kind === 'aws-secrets-manager') return toAws(this.requests, target, secret);

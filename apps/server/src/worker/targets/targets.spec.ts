@@ -222,6 +222,12 @@ describe('a target that does not take the secret', () => {
     expect(server.asked).toHaveLength(1);
   });
 
+  it('is a failure, too, where no request can be made of it: nothing that opens it is said', async () => {
+    const text = await failure({ ...toAws(), accessKeyId: 'AKID\nEXAMPLE' });
+    expect(text).toBe('the request could not be made (TypeError)');
+    expect(aws.asked).toHaveLength(0);
+  });
+
   it('keeps what somebody else wrote into Vault between the reading and the writing', async () => {
     await to(toVault(), secretOf());
     const versions = vault.versions.get(VAULT_PLACE)!;
