@@ -163,6 +163,19 @@ describe('keys that nobody uses', () => {
     const dry = await server.api.call(`${R}/keys/revoke`, { body });
     expect(bodyOf<{ matched: number }>(dry, 200).matched).toBe(items.length);
   });
+
+  it('are neither listed nor revoked by a moment from which on not every use is known', async () => {
+    const key = await server.api.generateKey();
+    await server.api.v2(key.key);
+    await soon('the use', async () => (await usageOf(key.id)).series.length > 0);
+    const before = '2020-01-01T00:00:00Z';
+    const list = await server.api.call(`${R}/keys?unusedSince=${before}`);
+    expect(bodyOf(list, 422)).toMatchObject({ code: 'usage-not-kept' });
+    const body = { filter: { unusedSince: before } };
+    const revoked = await server.api.call(`${R}/keys/revoke`, { body });
+    expect(bodyOf(revoked, 422)).toMatchObject({ errors: [{ pointer: '/filter/unusedSince' }] });
+    expect(await shown(key.id)).toMatchObject({ status: 'active' });
+  });
 });
 
 describe('a rotated key', () => {

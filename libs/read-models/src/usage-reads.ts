@@ -1,6 +1,6 @@
 import type { UsageAction } from '#libs/usage';
 import type { Database, Row, SqlValue } from '#libs/sqlite';
-import { COUNT_COLUMNS, MINUTE_MS, USAGE_STEPS, type TopKind } from './usage-table.js';
+import { COUNT_COLUMNS, MINUTE_MS, USAGE_STEPS, usageWholeFrom, type TopKind } from './usage-table.js';
 
 /** Requests by action: let through, of those failed behind the gate, and refused. Actions that did not occur are left out. */
 export type ActionCounts = {
@@ -43,6 +43,27 @@ export interface KeyUser {
 export interface MinuteRange {
   readonly from: number;
   readonly to: number;
+}
+
+/**
+ * The minute (since 1970) from which on every use is in the tables: where uses began to be counted, or as far back as they are
+ * kept. Undefined: nothing was counted yet. A first minute or hour that was let go makes it later than it was, never earlier.
+ */
+export function usesKnownFrom(database: Database, keptDays: number, now: number): number | undefined {
+  const first = (step: number, from: number, to: number) =>
+    database.all(
+      'SELECT min(minute) AS first FROM usage_counts WHERE step = ? AND minute >= ? AND minute < ?',
+      [step, from, to],
+    )[0]?.['first'] as number | null | undefined;
+  const day = first(USAGE_STEPS.P1D, 0, Number.MAX_SAFE_INTEGER);
+  if (day === undefined || day === null) return undefined;
+  const end = day + USAGE_STEPS.P1D;
+  const counted = Math.min(
+    first(USAGE_STEPS.PT1M, day, end) ?? end,
+    (first(USAGE_STEPS.PT1H, day, end) ?? end) + USAGE_STEPS.PT1H,
+    end,
+  );
+  return Math.max(counted, usageWholeFrom(keptDays, now));
 }
 
 /** Each step of the range in which something was counted of this key or registry, the oldest first. */

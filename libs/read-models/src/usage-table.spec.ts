@@ -4,8 +4,8 @@ import { Database } from '#libs/sqlite';
 import type { KeyUsageRecorded, KeyUseDenied, UsageFact } from '#libs/usage';
 import { DENIALS_OF_REGISTRY_KEPT, listDenials } from './denials.js';
 import { lastUses } from './last-uses.js';
-import { sumUsage, usageSeries, usageTops, usersOf } from './usage-reads.js';
-import { forgetUsage, MINUTE_MS, NAMES_PER_DAY_MAX, usageTable } from './usage-table.js';
+import { sumUsage, usageSeries, usageTops, usersOf, usesKnownFrom } from './usage-reads.js';
+import { forgetUsage, MINUTE_MS, NAMES_PER_DAY_MAX, usageKeptFrom, usageTable } from './usage-table.js';
 
 const NOON = Date.parse('2026-03-02T12:00:00.000Z');
 const minuteOf = (time: number) => Math.floor(time / MINUTE_MS);
@@ -210,5 +210,37 @@ describe('the tables of usage', () => {
     expect(series('reg_1', 'P1D', NOON, NOON + 41 * DAY)).toHaveLength(1);
     expect(lastUses(database, ['drk_1', 'drk_2']).size).toBe(1);
     expect(listDenials(database, { registry: 'reg_1', limit: 9 })).toEqual([]);
+  });
+
+  describe('know from when on every use is in them', () => {
+    const knownFrom = (keptDays: number, now: number) => {
+      const minute = usesKnownFrom(database, keptDays, now);
+      return minute === undefined ? undefined : iso(minute * MINUTE_MS);
+    };
+
+    it('never, before anything was counted', () => {
+      expect(knownFrom(400, NOON)).toBeUndefined();
+    });
+
+    it('from the minute of the first use or refusal that was counted', () => {
+      happens(denial(NOON), use(NOON + DAY, { key: 'drk_2' }));
+      expect(knownFrom(400, NOON + DAY)).toBe(iso(NOON));
+    });
+
+    it('not from before it when its minute is gone, nor when its hour is', () => {
+      happens(use(NOON), use(NOON + 4 * DAY));
+      expect(knownFrom(400, NOON + 4 * DAY)).toBe('2026-03-02T13:00:00.000Z');
+      happens(use(NOON + 150 * DAY));
+      expect(knownFrom(400, NOON + 150 * DAY)).toBe('2026-03-03T00:00:00.000Z');
+    });
+
+    it('from the first whole day that is kept, once retention has let earlier ones go', () => {
+      happens(use(NOON), use(NOON + 40 * DAY));
+      const now = NOON + 40 * DAY;
+      expect(knownFrom(31, now)).toBe('2026-03-12T00:00:00.000Z');
+      forgetUsage(database, usageKeptFrom(31, now));
+      expect(knownFrom(31, now)).toBe('2026-04-11T12:00:00.000Z');
+      expect(knownFrom(400, now)).toBe('2026-04-11T12:00:00.000Z');
+    });
   });
 });
