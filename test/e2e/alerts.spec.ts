@@ -63,6 +63,8 @@ const mailServer = new SMTPServer({
     void text(stream).then((mail) => mails.push(mail));
   },
 });
+// The server is killed in the end, maybe while it sends.
+mailServer.on('error', () => undefined);
 let server: ServerProcess;
 let nginx: ForwardingNginx;
 let image: string;
@@ -102,6 +104,9 @@ const push = (address: string, { id, key }: GeneratedKey, repository: string) =>
   skopeoCopy(image, `docker://127.0.0.1:${nginx.ports.get(address)}/${repository}:v1`, id, key);
 /** Those that somebody is told of at once; a new network is noted beside, and told by nobody. */
 const TOLD = '&severity=medium,high';
+const PUSHES = '&rule=push-from-unexpected-place';
+/** Where the machine is busy, what a client asks before it pushes may be counted, and told, before the push. */
+const ASKED_BEFORE = 'use-from-unexpected-place';
 const alertsOf = async (key: string, query = '') =>
   (await server.api.get<Listed<Alert>>(`${R}/alerts?key=${key}${query}`)).items;
 const toldOf = (key: string) =>
@@ -120,7 +125,7 @@ describe('pushes at high volume from an unexpected country', () => {
     const startedAt = Date.now();
     expect((await push(ABROAD[0]!, key, 'team/stolen')).code).toBe(0);
     const [alert] = await eventually('the alert', 10_000, async () => {
-      const found = await alertsOf(key.id, TOLD);
+      const found = await alertsOf(key.id, PUSHES);
       return found.length > 0 && found;
     });
     expect(Date.parse(alert!.raisedAt) - startedAt).toBeLessThan(WITHIN_MS);
@@ -129,8 +134,10 @@ describe('pushes at high volume from an unexpected country', () => {
       evidence: { country: 'BR', asn: 64_999, network: '198.51.100.0/24' },
       baseline: { countries: ['DE'] },
     }); // prettier-ignore
-    await eventually('the webhook and the mail', 10_000, () => toldOf(key.id).length > 0 && mails.length > 0);
-    const [told] = toldOf(key.id);
+    const pushes = () => toldOf(key.id).filter(({ payload }) => payload.data['alert'] === alert!.id);
+    const mailed = () => mails.filter((mail) => mail.includes('push-from-unexpected-place'));
+    await eventually('the webhook and the mail', 10_000, () => pushes().length > 0 && mailed().length > 0);
+    const [told] = pushes();
     expect(told!.payload).toMatchObject({
       type: 'alert.raised',
       data: {
@@ -138,7 +145,6 @@ describe('pushes at high volume from an unexpected country', () => {
         command: expect.stringContaining(`/keys/${key.id}/suspend`),
       },
     }); // prettier-ignore
-    expect(mails[0]).toContain('push-from-unexpected-place');
 
     for (const [index, address] of ABROAD.slice(1, 4).entries()) {
       expect((await push(address, key, `team/stolen-${index}`)).code).toBe(0);
@@ -152,15 +158,16 @@ describe('pushes at high volume from an unexpected country', () => {
       });
     }
     const [repeated] = await eventually('the repeat', 20_000, async () => {
-      const found = await alertsOf(key.id, TOLD);
+      const found = await alertsOf(key.id, PUSHES);
       return found[0]!.count >= 4 && found;
     });
     expect(repeated!.id).toBe(alert!.id);
-    expect(await alertsOf(key.id, TOLD)).toHaveLength(1);
+    const all = (await alertsOf(key.id, TOLD)).map(({ rule }) => rule);
+    expect(all.filter((rule) => rule !== ASKED_BEFORE)).toEqual(['push-from-unexpected-place']);
     // A later alert of another key is told after whatever the repeats would have said.
     await touchCanary();
-    expect(toldOf(key.id)).toHaveLength(1);
-    expect(mails.filter((mail) => mail.includes('push-from-unexpected-place'))).toHaveLength(1);
+    expect(toldOf(key.id).length).toBeLessThanOrEqual(all.length);
+    expect([pushes().length, mailed().length]).toEqual([1, 1]);
   }, 240_000);
 
   it('end when the advised step is taken', async () => {

@@ -163,6 +163,11 @@ describe('keys that nobody uses', () => {
     const dry = await server.api.call(`${R}/keys/revoke`, { body });
     expect(bodyOf<{ matched: number }>(dry, 200).matched).toBe(items.length);
   });
+
+  it('are none of a time before there were keys', async () => {
+    const list = await server.api.all(`${R}/keys?limit=200&unusedSince=2020-01-01T00:00:00Z`);
+    expect(list).toEqual([]);
+  });
 });
 
 describe('a rotated key', () => {

@@ -31,6 +31,7 @@ import { Receipts } from './api/keys/receipts.js';
 import { ResumeKeyHandler, ResumeKeyRoute } from './api/keys/resume-key.js';
 import { RevokeKeysHandler, RevokeKeysRoute } from './api/keys/revoke-keys.js';
 import { RevokeKeyHandler, RevokeKeyRoute } from './api/keys/revoke-key.js';
+import { ListedKeys } from './api/keys/listed-keys.js';
 import { RevocationReasons } from './api/keys/revocation-reasons.js';
 import { RotateKeyHandler, RotateKeyRoute } from './api/keys/rotate-key.js';
 import {
@@ -107,6 +108,7 @@ export class ServerModule {
         RecentChanges,
         ChangeFeed,
         RevocationReasons,
+        ListedKeys,
         { provide: APP_GUARD, useClass: ReadyGuard },
         { provide: APP_GUARD, useClass: MinPositionGuard },
         { provide: APP_GUARD, useClass: CallerGuard },

@@ -12,8 +12,8 @@ import type { RefusedUse, UsageInput } from './usage-input.js';
 export const KEYS_REMEMBERED_MAX = 100_000;
 /** One credential from each of many places is guessing, too: this much of each fact counts, whatever it tried. */
 const FACT_SHARE = 0.3;
-/** For `Detector.snapshot`: one that was written by other code is not read. */
-export const DETECTOR_VERSION = 1;
+/** For `Detector.snapshot`: another one whenever the rules judge otherwise. A snapshot of other rules is not read. */
+export const DETECTOR_VERSION = 2;
 
 /**
  * All rules for the keys of one registry, as a fold over the facts of its `usage-…` streams in the order of the log: the same

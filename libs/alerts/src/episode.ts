@@ -1,20 +1,23 @@
-import type { Place } from './place-news.js';
+import { isIpv6, type Place } from './place-news.js';
 
 /** What else speaks for a stranger, and how many points of evidence that is. */
 export const VOTES = {
   writes: 2.5,
   deletes: 1.5,
   newClient: 5,
-  newRepository: 5,
-  strangeHour: 2.5,
-  usedAtHomeMeanwhile: 2,
-  impossibleTravel: 2,
-  unusualVolume: 3,
-  extraordinaryVolume: 5,
+  newRepository: 7,
+  strangeHour: 3,
+  usedAtHomeMeanwhile: 3.5,
+  impossibleTravel: 1.5,
+  unusualVolume: 5,
+  extraordinaryVolume: 6,
   enumerates: 5,
   wasRefused: 6,
   wasIdle: 2.5,
   fromManyPlaces: 5,
+  newToRegistry: 1.5,
+  /** Speaks against a stranger. */
+  ownerWasSilent: -3,
 } as const;
 export type Vote = keyof typeof VOTES;
 const VOTE_NAMES = Object.keys(VOTES) as Vote[];
@@ -71,7 +74,10 @@ export class Episode {
 
   /** Whether use from there belongs to it: the network may be another one of the same operator and country. */
   isAt({ country, asn, network }: Place): boolean {
-    if (this.place.country !== country || this.place.asn !== asn) return false;
+    if (this.place.asn !== asn) return false;
+    // The country of an IPv6 address is a guess: the same operator is the same place.
+    if (this.place.country !== country)
+      return asn !== null && (isIpv6(network) || isIpv6(this.place.network));
     return asn !== null || country !== null || this.place.network === network;
   }
 

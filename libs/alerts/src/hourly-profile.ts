@@ -35,12 +35,14 @@ const ALPHA_EXTRAORDINARY = 1e-6;
  */
 const PEAKS_UNUSUAL = 1.25;
 const PEAKS_EXTRAORDINARY = 5;
-const PEAKS_WHERE_MIX_CHANGES = 3;
+const PEAKS_WHERE_MIX_CHANGES = 2.25;
+/** Clusters that are set up anew pull everything once more. */
+const PEAKS_WHERE_PULLS_GROW = 6;
 const PEAKS_WHERE_MIX_STAYS = 10;
 /** Of bytes and repositories: images differ in size, and all of them are built anew at times. */
-const PEAKS_OF_SPREAD = 8;
+const PEAKS_OF_SPREAD = 10;
 /** The mix has changed when one has grown this many times as much as the other. */
-const MIX_CHANGE = 2.5;
+const MIX_CHANGE = 3;
 
 /** Places in the sums of a metric: mean, squared mean, squared deviation, and the highest hour. */
 const [MEAN, MEAN_SQUARED, DEVIATION, PEAK] = [0, 1, 2, 3];
@@ -145,16 +147,35 @@ export class HourlyProfile {
     return true;
   }
 
+  /**
+   * In how many of the hours that a pause up to `time` (ms) went over, a week at most, the key is usually used; an hour with less
+   * than one request in the mean counts as its share.
+   */
+  busyHours(time: number, pauseMs: number): number {
+    const now = Math.floor(time / HOUR_MS);
+    const hours = Math.min(HOURS_OF_WEEK, Math.floor(pauseMs / HOUR_MS));
+    let busy = 0;
+    for (let back = 1; back <= hours; back += 1) {
+      const hour = hourOfWeek(now - back);
+      // Pushes and pulls are the first two.
+      // What the mean never falls below is no use.
+      busy += Math.min(1, this.#mean(0, hour) + this.#mean(1, hour) - 2 * MEAN_MIN);
+    }
+    return busy;
+  }
+
   #peaksNeeded(index: number): number {
     // Pushes and pulls are the first two.
     const other = index === 0 ? 1 : 0;
     if (METRICS[index] === 'bytes' || METRICS[index] === 'repositories') return PEAKS_OF_SPREAD;
+    if (METRICS[index] === 'pulls' && this.#sum(other, PEAK) < 1) return PEAKS_OF_SPREAD;
     if (index > 1 || this.#sum(other, PEAK) < 1 || this.#sum(index, PEAK) < 1) return PEAKS_EXTRAORDINARY;
     const [growth, otherGrowth] = [index, other].map((one) => this.#now[one]! / this.#sum(one, PEAK)) as [
       number,
       number,
     ];
-    return growth >= MIX_CHANGE * otherGrowth ? PEAKS_WHERE_MIX_CHANGES : PEAKS_WHERE_MIX_STAYS;
+    if (growth < MIX_CHANGE * otherGrowth) return PEAKS_WHERE_MIX_STAYS;
+    return METRICS[index] === 'pushes' ? PEAKS_WHERE_MIX_CHANGES : PEAKS_WHERE_PULLS_GROW;
   }
 
   /** How likely so many or more are in this hour; of a metric without profile nothing is said but the peak. */

@@ -1,6 +1,6 @@
 import { Episode, EPISODE_MS, MEANWHILE_MS, OTHER_PLACES, VOTES, type Vote } from './episode.js';
 import { rounded, type Judgement } from './judgement.js';
-import { newsToRegistry, type Place, type PlaceNews } from './place-news.js';
+import { isIpv6, newsToRegistry, type Place, type PlaceNews } from './place-news.js';
 import type { RuleName } from './rules.js';
 import type { UsagePlace } from './usage-input.js';
 
@@ -8,6 +8,10 @@ import type { UsagePlace } from './usage-input.js';
 const EPISODE_POINTS_MIN = 1;
 /** A place has to be stranger by this much to take the place of one that there is evidence of. */
 const PLACE_CHANGE_POINTS = 1.5;
+/** So many hours of work without a use: its owner was not where he used to be. */
+const SILENT_HOURS = 3;
+/** An operator that is new to a registry says something when the registry meets new ones rarely. */
+const TELLING_STRANGENESS = 0.5;
 /** Another new place counts as one when it is at least this strange. */
 const OTHER_PLACE_POINTS_MIN = 2.5;
 
@@ -26,13 +30,14 @@ export function judgePlace(judgement: Judgement, place: UsagePlace): void {
     if (news.points >= EPISODE_POINTS_MIN) openEpisode(judgement, place, news);
     if (travels) noteVotes(judgement, ['impossibleTravel']);
   }
-  noteEpisode(judgement, place);
+  noteEpisode(judgement, place, news);
   places.see(place, time);
   peers.see(place, key, time);
 }
 
 /** The episode of the strangest place stays; one that is over makes room. */
-export function openEpisode({ state, time }: Judgement, place: Place, news: PlaceNews): void {
+export function openEpisode(judgement: Judgement, place: Place, news: PlaceNews): void {
+  const { state, time } = judgement;
   const { episode } = state;
   if (episode && !episode.isOver(time)) {
     if (episode.isAt(place)) return;
@@ -42,6 +47,15 @@ export function openEpisode({ state, time }: Judgement, place: Place, news: Plac
   }
   const { network, country, asn } = place;
   state.episode = new Episode({ network, country, asn }, news.points, news.country, news.asn, time);
+  noteVotes(judgement, votesOfOpening(judgement, place));
+}
+
+/** Whoever moves or travels is not at home any more; a thief does not keep the owner from his work. */
+function votesOfOpening({ state, peers, time, pauseMs }: Judgement, place: Place): Vote[] {
+  const votes: Vote[] = [];
+  if (state.profile.busyHours(time, pauseMs) >= SILENT_HOURS) votes.push('ownerWasSilent');
+  if (peers.strangeness(place, time).asn >= TELLING_STRANGENESS) votes.push('newToRegistry');
+  return votes;
 }
 
 export function noteVotes({ state }: Judgement, votes: readonly Vote[]): void {
@@ -49,7 +63,7 @@ export function noteVotes({ state }: Judgement, votes: readonly Vote[]): void {
 }
 
 /** What the use from the place adds to the open episode: use from there, or use from elsewhere at the same time. */
-function noteEpisode({ state, time }: Judgement, place: UsagePlace): void {
+function noteEpisode({ state, time }: Judgement, place: UsagePlace, news: PlaceNews): void {
   const { episode } = state;
   if (!episode) return;
   if (episode.isOver(time)) {
@@ -60,9 +74,19 @@ function noteEpisode({ state, time }: Judgement, place: UsagePlace): void {
     episode.pulls += place.pulls;
     episode.pushes += place.pushes;
     if (place.pushes > 0) episode.vote('writes');
-  } else if (state.places.isSettled && time - episode.lastUse < MEANWHILE_MS && time > episode.since) {
+  } else if (
+    state.places.isSettled &&
+    isHome(place, news) &&
+    time - episode.lastUse < MEANWHILE_MS &&
+    time > episode.since
+  ) {
     episode.vote('usedAtHomeMeanwhile');
   }
+}
+
+/** Where the key was used before: another new place is no home. */
+function isHome({ network }: Place, news: PlaceNews): boolean {
+  return !news.asn && (!news.country || isIpv6(network));
 }
 
 /** Fires when place and votes together are enough; whether they were. */

@@ -6,7 +6,7 @@ import type { RuleName } from './rules.js';
 import type { RefusedUse } from './usage-input.js';
 
 /** A place with fewer points is where the key may well be used: its pods retry a change that somebody made. */
-const STRANGE_PLACE_POINTS = 2;
+const STRANGE_PLACE_POINTS = 1;
 /** Where the key is accepted too, the place has to be this strange: a machine that moved is refused what it may not, as before. */
 const STRANGE_EPISODE_POINTS = 4;
 

@@ -13,7 +13,7 @@ const LONG_PAUSE_MS = 7 * DAY_MS;
 const MIB = 2 ** 20;
 const MIB_PER_GIB = 1024;
 /** An enumeration is this many times the most repositories that the key reached in ten minutes in the last weeks. */
-const ENUMERATION_PEAKS = 1.5;
+const ENUMERATION_PEAKS = 1.2;
 /** Among more requests than these a single new repository says nothing. */
 const REQUESTS_EARLY_MAX = 30;
 /** A new program says something for a key that meets one rarely. */
@@ -21,22 +21,23 @@ const TELLING_WEIGHT = 0.5;
 
 /** What the gate let through: a part of a minute of the key. */
 export function judgeUse(judgement: Judgement, use: RecordedUse): void {
-  const { state, time } = judgement;
+  const { state, time, pauseMs } = judgement;
   if (judgement.settings.isCanary) return tellTouched(judgement, use);
   state.profile.advance(time);
   state.repositories.advance(time);
   const isStrangeHour = state.profile.isStrangeHour();
-  const idleMs = state.used(time);
+  state.used(time);
   for (const place of use.places) judgePlace(judgement, place);
   const votes: Vote[] = [];
   judgeClients(judgement, use, votes);
   if (isStrangeHour) votes.push('strangeHour');
-  if (idleMs >= LONG_PAUSE_MS) votes.push('wasIdle');
-  if (idleMs >= judgement.threshold('idle-key-wakes') * DAY_MS) tellWaking(judgement, idleMs);
+  if (pauseMs >= LONG_PAUSE_MS) votes.push('wasIdle');
+  if (pauseMs >= judgement.threshold('idle-key-wakes') * DAY_MS) tellWaking(judgement, pauseMs);
   const newcomers = state.repositories.see(use.repositories, use.repositorySet);
   const isStrange = isMostlyStrange(judgement, use);
   if (isStrange) state.episode!.newRepositories += newcomers;
-  if (newcomers > 0 && state.activeDays > 1 && tellsOfStranger(state)) votes.push('newRepository');
+  if (newcomers > 0 && state.activeDays > 1 && judgement.isOfAge && tellsOfStranger(state))
+    votes.push('newRepository');
   count(judgement, use);
   const isEnumeration = judgeEnumeration(judgement, votes);
   const beyond = judgeVolumes(judgement, votes);
@@ -69,7 +70,7 @@ function judgeClients(judgement: Judgement, { clients, places }: RecordedUse, vo
     const weight = weightOf(state.clients);
     const isNew = state.clients.see(hash32(client), day);
     if (!isNew || weight < TELLING_WEIGHT || state.activeDays <= 1) continue;
-    votes.push('newClient');
+    if (judgement.isOfAge) votes.push('newClient');
     if (!judgement.hasLearned) continue;
     judgement.fire('new-client', () => ({
       evidence: { client, country: places[0]?.country ?? null, network: places[0]?.network ?? null },

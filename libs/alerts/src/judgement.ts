@@ -7,6 +7,8 @@ import type { ResolvedSettings } from './settings.js';
 /** What the rules of a key are given, and where they put what they find. Made for each fact. */
 export class Judgement {
   readonly found: Finding[] = [];
+  /** Since the use before this one; 0: there was none. */
+  readonly pauseMs: number;
 
   constructor(
     readonly registry: string,
@@ -16,11 +18,18 @@ export class Judgement {
     readonly settings: ResolvedSettings,
     /** Of the use, ms since the epoch; not before that of an earlier fact of the key. */
     readonly time: number,
-  ) {}
+  ) {
+    this.pauseMs = state.lastUse < 0 ? 0 : time - state.lastUse;
+  }
 
   /** Whether the key has habits that can be held against a use. */
   get hasLearned(): boolean {
     return this.state.hasLearned(this.time, this.settings.learningMs);
+  }
+
+  /** Whether the key is old enough for that to be told, whatever it was used for: its second day is full of news. */
+  get isOfAge(): boolean {
+    return this.time - this.state.firstUse >= this.settings.learningMs;
   }
 
   /** In the unit of the rule; a rule that is off or muted has none that can be reached. */

@@ -60,14 +60,11 @@ export class KeyState {
     );
   }
 
-  /** Notes a use; returns for how long there was none. */
-  used(time: number): number {
-    const idle = this.lastUse < 0 ? 0 : time - this.lastUse;
+  used(time: number): void {
     if (this.lastUse < 0 || Math.floor(time / DAY_MS) > Math.floor(this.lastUse / DAY_MS))
       this.activeDays += 1;
     if (this.firstUse < 0) this.firstUse = time;
     this.lastUse = time;
-    return idle;
   }
 }
 

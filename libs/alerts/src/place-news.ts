@@ -158,7 +158,7 @@ export function weightOf(values: KnownValues): number {
   return Math.min(1, Math.max(0, share));
 }
 
-function isIpv6(network: string | null): boolean {
+export function isIpv6(network: string | null): boolean {
   return network !== null && network.includes(':');
 }
 

@@ -2449,7 +2449,7 @@ export interface components {
             expiresBefore?: string | null;
             /**
              * Format: date-time
-             * @description Keys that were generated before this moment and have not been used since; of an early moment, see `USAGE_KEPT_DAYS`. Not with `asOf`.
+             * @description Keys that were generated before this moment and have not been used since. 422 `usage-not-kept` where uses since then are no longer kept (`USAGE_KEPT_DAYS`). Not with `asOf`.
              */
             unusedSince?: string | null;
         };
@@ -10693,7 +10693,7 @@ export interface operations {
                 expiresBefore?: string;
                 /** @description Oldest first is `createdAt`; the default is newest first. */
                 sort?: "createdAt" | "-createdAt" | "name" | "-name";
-                /** @description Keys that were generated before this moment and have not been used since; of an early moment, see `USAGE_KEPT_DAYS`. Not with `asOf`. */
+                /** @description Keys that were generated before this moment and have not been used since. 422 `usage-not-kept` where uses since then are no longer kept (`USAGE_KEPT_DAYS`). Not with `asOf`. */
                 unusedSince?: string;
             };
             header?: {
@@ -10762,7 +10762,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `as-of-in-future`: The moment has not come. */
+            /** @description `as-of-in-future`: The moment has not come. `usage-not-kept`: Not kept any more. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];
@@ -11753,7 +11753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. */
+            /** @description `invalid-value`: The value is refused. `not-supported`: Not supported yet. `usage-not-kept`: Not kept any more. */
             422: {
                 headers: {
                     "Dockreg-Request-Id": components["headers"]["RequestId"];

@@ -44,13 +44,15 @@ interface Told {
  * Follows what keys do and raises what the rules find, in the order of the log. Any number of workers may do so: they compute
  * the same alerts under the same ids, and the first append counts. What the rules remember is kept beside the read models, as
  * of a fact up to which everything was raised; without it the state is folded from the log, and nothing is raised again up to
- * the newest alert of the log.
+ * the newest alert of the log. Findings of one fact are told one after the other, so a worker may end between two of them: going
+ * on from a kept state, the same rules find the same again, and what is told already adds nothing.
  */
 export class RaiseAlerts {
   readonly #watches: Map<string, RegistryWatch>;
   readonly #changed = new Set<RegistryWatch>();
   readonly #untold: Told[] = [];
-  readonly #raisedUpTo: bigint;
+  /** Whatever was found up to there is told, or is not to be. */
+  readonly #toldUpTo: bigint;
   #subscription: Subscription | undefined;
   #newest: RecordedFact | undefined;
   #telling: Promise<void> | undefined;
@@ -63,8 +65,10 @@ export class RaiseAlerts {
     private readonly state: AlertState,
   ) {
     this.#watches = state.load();
-    // The fold begins at the position of the state; everything up to there was raised.
-    this.#raisedUpTo = newestFound(parts.readModels.database) ?? -1n;
+    const newest = newestFound(parts.readModels.database) ?? -1n;
+    // Of the newest fact that was told of some findings may be missing. Rules that begin anew may judge it otherwise than those
+    // that told of it: they cannot tell what is missing from what is new.
+    this.#toldUpTo = state.position === undefined ? newest : newest - 1n;
   }
 
   /** The tables have to have caught up with the log. */
@@ -110,7 +114,7 @@ export class RaiseAlerts {
       const watch = this.#watchOf(registry);
       const found = watch.apply(event);
       this.#changed.add(watch);
-      if (event.position <= this.#raisedUpTo) continue;
+      if (event.position <= this.#toldUpTo) continue;
       for (const finding of found) this.#note(watch, finding, event.position);
     }
     this.#newest = events.at(-1) ?? this.#newest;

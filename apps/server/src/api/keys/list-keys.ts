@@ -7,7 +7,6 @@ import {
   findKey,
   findKeyAt,
   foldName,
-  listKeys,
   ReadModels,
   type KeyRow,
   type KeySort,
@@ -22,6 +21,7 @@ import { showVersion } from '../http/versions.js';
 import { AsOfQuery, momentOf, requireOwn } from './as-of.js';
 import { KeyParameter } from './key-parameter.js';
 import { parseTimestamp } from '../http/timestamps.js';
+import { ListedKeys } from './listed-keys.js';
 import { KeyView, STATUSES } from './key-view.js';
 import { KeyViews } from './key-views.js';
 import { RevocationReasons } from './revocation-reasons.js';
@@ -66,7 +66,7 @@ export class KeyQueryParameters extends IntersectionType(PageQuery, AsOfQuery) {
   @IsTimestamp({
     optional: true,
     description:
-      'Keys that were generated before this moment and have not been used since; of an early moment, see `USAGE_KEPT_DAYS`. Not with `asOf`.',
+      'Keys that were generated before this moment and have not been used since. 422 `usage-not-kept` where uses since then are no longer kept (`USAGE_KEPT_DAYS`). Not with `asOf`.',
   })
   @NotTogetherWith('asOf')
   unusedSince?: string;
@@ -95,13 +95,14 @@ export class ListKeysRoute {
     private readonly readModels: ReadModels,
     private readonly views: KeyViews,
     private readonly reasons: RevocationReasons,
+    private readonly listed: ListedKeys,
   ) {}
 
   @Get()
   @Requires('see')
   @Operation({
     id: 'listKeys',
-    problems: ['as-of-in-future'],
+    problems: ['as-of-in-future', 'usage-not-kept'],
     summary: 'The keys of a registry, revoked and expired ones too.',
     answer: KeyPage,
   })
@@ -115,7 +116,7 @@ export class ListKeysRoute {
     const { sort = '-createdAt', createdBy = moment?.only } = query;
     const list = moment ? `keys ${registry.id} ${sort} ${at}` : `keys ${registry.id} ${sort}`;
     if (moment?.only !== undefined && moment.only !== createdBy) return { items: [], next: null };
-    const rows = listKeys(this.readModels.database, {
+    const asked = {
       ...filtersOf({ ...query, ...(createdBy !== undefined && { createdBy }) }),
       registry: registry.id,
       now: at,
@@ -123,7 +124,8 @@ export class ListKeysRoute {
       sort,
       ...place(list, query.after),
       limit: query.limit + 1,
-    });
+    };
+    const rows = this.listed.rows(asked, { parameter: 'unusedSince' });
     const { items, next } = pageOf(list, rows, query.limit, (row) => [
       foldName(row.name),
       row.born.toString(),

@@ -5,7 +5,7 @@ import type { FastifyReply } from 'fastify';
 import { EventLog, type CommandContext } from '#libs/event-store';
 import { keys, revokeKey, type SealedReason } from '#libs/keys';
 import { mintUuid, now } from '#libs/platform';
-import { listKeys, ReadModels, type KeyQuery, type RegistryRow } from '#libs/read-models';
+import { ReadModels, type KeyQuery, type RegistryRow } from '#libs/read-models';
 import { ProveRevocation, type RevokedKey as KeyToProve } from '../../membership/prove-revocation.js';
 import { commandContext, CurrentCaller, Requires, type Caller } from '../http/caller.js';
 import { IsFlag, IsObjectOf, IsText } from '../http/fields.js';
@@ -14,6 +14,7 @@ import { invalidField, Problem } from '../http/problems.js';
 import { RegistryParameter } from '../http/registry-parameter.js';
 import { answerWritten, READ_MODEL_WAIT_MS } from '../http/written.js';
 import { filtersOf, KeyFilter } from './list-keys.js';
+import { ListedKeys } from './listed-keys.js';
 import { Receipts, ReceiptView, RevokedKey } from './receipts.js';
 import { REASON_MAX, RevocationReasons } from './revocation-reasons.js';
 
@@ -146,7 +147,7 @@ export class RevokeKeysHandler implements ICommandHandler<RevokeKeys> {
 export class RevokeKeysRoute {
   constructor(
     private readonly commands: CommandBus,
-    private readonly readModels: ReadModels,
+    private readonly listed: ListedKeys,
     private readonly receipts: Receipts,
     private readonly reasons: RevocationReasons,
   ) {}
@@ -155,6 +156,7 @@ export class RevokeKeysRoute {
   @Requires('any-keys')
   @Operation({
     position: 'sometimes',
+    problems: ['usage-not-kept'],
     summary: 'Revoke all keys that a filter chooses, or say which they are.',
     answer: RevokedKeys,
   })
@@ -200,7 +202,7 @@ export class RevokeKeysRoute {
       sort: 'createdAt',
       limit: KEYS_MAX + 1,
     };
-    const rows = listKeys(this.readModels.database, query);
+    const rows = this.listed.rows(query, { pointer: '/filter/unusedSince' });
     if (rows.length > KEYS_MAX) {
       const detail = `The filter chooses more than ${KEYS_MAX} keys: choose fewer at a time.`;
       throw new Problem('invalid-value', detail, {
