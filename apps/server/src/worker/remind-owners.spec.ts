@@ -44,7 +44,7 @@ const remindersOf = async (id: string) =>
 
 describe('the worker that reminds owners', () => {
   it('reminds of each step once, the creator and the owners, however many workers there are', async () => {
-    const ids = [await key(7 * DAY_MS), await key(DAY_MS), await key(DAY_MS + 300)];
+    const ids = [await key(7 * DAY_MS), await key(DAY_MS), await key(DAY_MS + 10_000)];
     const both = [worker('two'), worker('two')];
     for (let round = 0; round < 3; round++) await Promise.all(both.map((each) => each.reconcile()));
     await fixture.happened('KeyExpiryReminded', ids);
