@@ -5,7 +5,7 @@ const [KEYS, DAYS] = [1_000, 365];
 const LIMIT_MS = 60_000;
 
 describe('a year of a thousand keys on a virtual clock', () => {
-  it('has every reminder, expiry and end of a grace once and at its time, in less than a minute', () => {
+  it('has every reminder, expiry, rotation and end of a grace once and at its time, in less than a minute', () => {
     const startedAt = performance.now();
     const facts = expectYear(20_260_101, KEYS, DAYS);
     const ms = Math.round(performance.now() - startedAt);

@@ -5,7 +5,10 @@ const SEEDS = [1, 2, 3];
 const [KEYS, DAYS] = [100, 150];
 
 describe('the life of keys on a virtual clock', () => {
-  it.each(SEEDS)('has every reminder, expiry and end of a grace once and at its time (seed %i)', (seed) => {
-    expect(expectYear(seed, KEYS, DAYS)).toBeGreaterThan(KEYS);
-  });
+  it.each(SEEDS)(
+    'has every reminder, expiry, rotation and end of a grace once and at its time (seed %i)',
+    (seed) => {
+      expect(expectYear(seed, KEYS, DAYS)).toBeGreaterThan(KEYS);
+    },
+  );
 });
