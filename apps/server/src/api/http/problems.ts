@@ -29,7 +29,7 @@ export const PROBLEMS = {
     'Correct the parameters listed in `errors`.',
   ),
   'unknown-parameter': kind(400, 'Unknown query parameter', 'Remove it or correct its spelling.'),
-  'unknown-position': kind(400, 'The position is beyond the log', 'Send a position that an answer carried.'),
+  'unknown-position': kind(400, 'The log has no such position', 'Send a position that an answer carried.'),
   'not-authenticated': kind(401, 'Sign in first', 'Send a session cookie or `Authorization: Bearer drm_…`.'),
   'sign-in-failed': kind(401, 'Sign-in failed', 'Check the e-mail address and the password.'),
   'not-permitted': kind(
@@ -107,7 +107,7 @@ export const PROBLEMS = {
     'The Idempotency-Key was used for another body',
     'Use a new key for a new request.',
   ),
-  'too-many-requests': kind(429, 'Too many failures', 'Wait as long as `Retry-After` says.'),
+  'too-many-requests': kind(429, 'Too many requests', 'Wait as long as `Retry-After` says.'),
   'too-many-replays': kind(429, 'Too many replays', 'Wait until one has ended.', 5),
   'too-many-feeds': kind(429, 'Too many change feeds', 'End one, or wait until one has answered.', 5),
   'headers-too-large': kind(431, 'The headers are too large', 'Send fewer or shorter headers.'),
